@@ -6,8 +6,8 @@ extension FixedWidthInteger where Self: UnsignedInteger {
   @inlinable public subscript(bits range: ClosedRange<Int>) -> Self {
     get { (self >> Self(truncatingIfNeeded: range.lowerBound)) & Self.mask(width: range.upperBound - range.lowerBound + 1) }
     set {
-      let mask = Self.mask(width: range.upperBound - range.lowerBound + 1)
-      self = (self & ~(mask << Self(truncatingIfNeeded: range.lowerBound))) | ((newValue & mask) << Self(truncatingIfNeeded: range.lowerBound))
+      let mask = Self.mask(bits: range)
+      self = (self & ~mask) | ((newValue << Self(truncatingIfNeeded: range.lowerBound)) & mask)
     }
   }
 
