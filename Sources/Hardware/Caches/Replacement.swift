@@ -1,0 +1,94 @@
+/// The state of a replacement policy over all sets of a cache; each policy's rules are in a file of its own.
+///
+/// Slots are numbered through: slot `set * ways + way`. Which members are used depends on the policy.
+@frozen @usableFromInline struct Replacement: ~Copyable {
+  /// The policy without its parameters.
+  @usableFromInline enum Kind: UInt8 {
+    case leastRecentlyUsed
+    case treePseudoLRU
+    case firstInFirstOut
+    case leastFrequentlyUsed
+    case random
+    case flushWhenFull
+  }
+
+  @usableFromInline let kind: Kind
+  @usableFromInline let ways: Int
+  /// When a slot was last used or filled (LRU, FIFO), or its uses and fill time (LFU).
+  @usableFromInline let stamps: UnsafeMutablePointer<UInt64>
+  /// The inner nodes of each set's tree (pseudo-LRU), one bit each, from bit 1.
+  @usableFromInline let trees: UnsafeMutablePointer<UInt64>
+  @usableFromInline let treeWords: Int
+  /// Counts uses and fills.
+  @usableFromInline var tick: UInt64 = 0
+  @usableFromInline var generator: SplitMix64
+
+  @usableFromInline init(_ policy: ReplacementPolicy, sets: Int, ways: Int) {
+    self.ways = ways
+    var seed: UInt64 = 0
+    switch policy {
+    case .leastRecentlyUsed: kind = .leastRecentlyUsed
+    case .treePseudoLRU: kind = .treePseudoLRU
+    case .firstInFirstOut: kind = .firstInFirstOut
+    case .leastFrequentlyUsed: kind = .leastFrequentlyUsed
+    case .random(let given):
+      kind = .random
+      seed = given
+    case .flushWhenFull: kind = .flushWhenFull
+    }
+    generator = SplitMix64(seed: seed)
+    stamps = .allocate(capacity: max(1, sets * ways))
+    stamps.initialize(repeating: 0, count: max(1, sets * ways))
+    treeWords = kind == .treePseudoLRU ? (ways + 63) / 64 : 0
+    trees = .allocate(capacity: max(1, sets * treeWords))
+    trees.initialize(repeating: 0, count: max(1, sets * treeWords))
+  }
+
+  deinit {
+    stamps.deallocate()
+    trees.deallocate()
+  }
+
+  /// Notes that a lookup hit `way` of `set`.
+  @inlinable mutating func used(set: Int, way: Int) {
+    switch kind {
+    case .leastRecentlyUsed: stampLRU(set: set, way: way)
+    case .treePseudoLRU: pointAway(set: set, way: way)
+    case .leastFrequentlyUsed: countUse(set: set, way: way)
+    case .firstInFirstOut, .random, .flushWhenFull: break
+    }
+  }
+
+  /// Notes that `way` of `set` was filled.
+  @inlinable mutating func filled(set: Int, way: Int) {
+    switch kind {
+    case .leastRecentlyUsed: stampLRU(set: set, way: way)
+    case .firstInFirstOut: stampFIFO(set: set, way: way)
+    case .treePseudoLRU: pointAway(set: set, way: way)
+    case .leastFrequentlyUsed: startCount(set: set, way: way)
+    case .random, .flushWhenFull: break
+    }
+  }
+
+  /// The way of a full `set` that makes room; not asked of flush-when-full.
+  @inlinable mutating func victim(set: Int) -> Int {
+    switch kind {
+    case .leastRecentlyUsed, .firstInFirstOut, .leastFrequentlyUsed: lowestStamp(set: set)
+    case .treePseudoLRU: followTree(set: set)
+    case .random: drawWay()
+    case .flushWhenFull: 0
+    }
+  }
+
+  /// The way with the lowest stamp, the lowest way among equals.
+  @inlinable func lowestStamp(set: Int) -> Int {
+    let stamps = stamps + set * ways
+    var lowest = 0
+    var way = 1
+    while way < ways {
+      if stamps[way] < stamps[lowest] { lowest = way }
+      way &+= 1
+    }
+    return lowest
+  }
+}

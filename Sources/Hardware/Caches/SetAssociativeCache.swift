@@ -1,0 +1,235 @@
+/// A cache of any number of entries and ways, looked up by a tag and a context.
+///
+/// The tag selects the set (its value modulo the number of sets) and, together with the context, names the entry. An entry's place is
+/// its *slot*, which stays valid until the next insertion or removal. Values are plain data.
+///
+/// Sets of up to 64 ways are searched by one-byte fingerprints, eight at a time; larger sets and caches without limit through a hash index,
+/// with exact least-recently-used and first-in-first-out order kept in lists.
+///
+/// - Complexity: lookups and insertions are O(1) for a given geometry, except the choice of a victim by frequency among more than 64 ways,
+///   which is O(ways). Selective removal is O(entries).
+@frozen public struct SetAssociativeCache<Value: BitwiseCopyable>: ~Copyable {
+  @frozen @usableFromInline struct Entry {
+    @usableFromInline var tag: UInt64
+    @usableFromInline var context: UInt64
+    @usableFromInline var value: Value
+
+    @inlinable init(tag: UInt64, context: UInt64, value: Value) {
+      self.tag = tag
+      self.context = context
+      self.value = value
+    }
+  }
+
+  /// The shape of the cache.
+  public let geometry: CacheGeometry
+  /// The number of valid entries.
+  public private(set) var count = 0
+  /// How many entries have been displaced by others, removals apart.
+  public private(set) var evictions: UInt64 = 0
+
+  @usableFromInline let sets: Int
+  @usableFromInline let ways: Int
+  @usableFromInline let setMask: Int  // sets - 1 if that is a mask, else -1
+  @usableFromInline let fingerprintWords: Int  // per set
+  @usableFromInline var entries: UnsafeMutablePointer<Entry>
+  @usableFromInline var fingerprints: UnsafeMutablePointer<UInt64>
+  @usableFromInline var replacement: Replacement
+  @usableFromInline var index: HashIndex
+  @usableFromInline let hashed: Bool
+
+  /// An empty cache; a shape with a problem is taken as no cache at all.
+  public init(_ geometry: CacheGeometry) {
+    let usable = geometry.problem == nil ? geometry : .none
+    self.geometry = usable
+    let total = usable.entries ?? 0
+    ways = total == 0 ? 0 : (usable.ways ?? total)
+    sets = ways == 0 ? 0 : total / ways
+    setMask = sets & (sets - 1) == 0 ? sets - 1 : -1
+    hashed = usable.entries == nil || ways > 64
+    fingerprintWords = hashed ? 0 : (ways + 7) / 8
+    fingerprints = .allocate(capacity: max(1, sets * fingerprintWords))
+    fingerprints.initialize(repeating: 0, count: max(1, sets * fingerprintWords))
+    index = HashIndex(sets: hashed ? max(1, sets) : 0, slots: hashed ? (usable.entries ?? 64) : 0, unlimited: usable.entries == nil)
+    entries = .allocate(capacity: max(1, usable.entries ?? 64))
+    let recency = hashed && (usable.policy == .leastRecentlyUsed || usable.policy == .firstInFirstOut)
+    replacement = Replacement(usable.policy, sets: recency ? 0 : sets, ways: recency ? 0 : ways)
+  }
+
+  deinit {
+    entries.deallocate()
+    fingerprints.deallocate()
+  }
+
+  /// Whether lookups can ever hit.
+  @inlinable public var isPresent: Bool { ways != 0 || hashed }
+
+  // MARK: Looking up
+
+  /// The slot of the entry with the given tag and context, noted as used; `nil` if there is none.
+  @inlinable public mutating func lookup(tag: UInt64, context: UInt64) -> Int? {
+    if hashed { return lookupHashed(tag: tag, context: context) }
+    guard ways != 0 else { return nil }
+    let set = setNumber(tag)
+    guard let way = search(set: set, tag: tag, context: context) else { return nil }
+    replacement.used(set: set, way: way)
+    return set &* ways &+ way
+  }
+
+  /// The slot of the entry with the given tag and context, without noting a use.
+  @inlinable public func peek(tag: UInt64, context: UInt64) -> Int? {
+    if hashed {
+      let slot = index.find(hash: HashIndex.hash(tag, context)) { entries[$0].tag == tag && entries[$0].context == context }
+      return slot >= 0 ? slot : nil
+    }
+    guard ways != 0 else { return nil }
+    let set = setNumber(tag)
+    return search(set: set, tag: tag, context: context).map { set &* ways &+ $0 }
+  }
+
+  /// The value in a slot that a lookup gave.
+  @inlinable public subscript(slot: Int) -> Value {
+    get { entries[slot].value }
+    nonmutating set { entries[slot].value = newValue }
+  }
+
+  /// The tag of a slot that a lookup gave.
+  @inlinable public func tag(_ slot: Int) -> UInt64 { entries[slot].tag }
+
+  /// The context of a slot that a lookup gave.
+  @inlinable public func context(_ slot: Int) -> UInt64 { entries[slot].context }
+
+  @inlinable func setNumber(_ tag: UInt64) -> Int {
+    let value = Int(truncatingIfNeeded: tag & UInt64(Int.max))
+    return setMask >= 0 ? value & setMask : value % sets
+  }
+
+  // Zero stands for an empty way.
+  @inlinable static func fingerprint(_ tag: UInt64, _ context: UInt64) -> UInt64 {
+    ((tag &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93) &>> 56 | 0x80
+  }
+
+  @inlinable func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
+    let low: UInt64 = 0x0101_0101_0101_0101
+    let pattern = Self.fingerprint(tag, context) &* low
+    let candidates = entries + set &* ways
+    var word = 0
+    while word < fingerprintWords {
+      let difference = fingerprints[set &* fingerprintWords &+ word] ^ pattern
+      // A byte of `matches` has its top bit set where `difference` is zero, and perhaps just above such a byte.
+      var matches = (difference &- low) & ~difference & (low &<< 7)
+      while matches != 0 {
+        let way = word &* 8 &+ matches.trailingZeroBitCount &>> 3
+        if candidates[way].tag == tag, candidates[way].context == context { return way }
+        matches &= matches &- 1
+      }
+      word &+= 1
+    }
+    return nil
+  }
+
+  // MARK: Filling
+
+  /// Enters a value, in place of one with the same tag and context if there is one, otherwise displacing what the policy chooses.
+  @inlinable public mutating func insert(tag: UInt64, context: UInt64, value: Value) {
+    guard isPresent else { return }
+    if hashed { return insertHashed(Entry(tag: tag, context: context, value: value)) }
+    let set = setNumber(tag)
+    var way = search(set: set, tag: tag, context: context) ?? freeWay(set)
+    if way < 0 {
+      if replacement.kind == .flushWhenFull {
+        noteEvictions(count)
+        removeAll()
+        way = 0
+      } else {
+        way = replacement.victim(set: set)
+        noteEvictions(1)
+      }
+    }
+    setFingerprint(set: set, way: way, Self.fingerprint(tag, context))
+    entries[set &* ways &+ way] = Entry(tag: tag, context: context, value: value)
+    replacement.filled(set: set, way: way)
+  }
+
+  @inlinable func freeWay(_ set: Int) -> Int {
+    var word = 0
+    while word < fingerprintWords {
+      // Valid fingerprints have their top bit set, so its complement marks empty ways.
+      let empty = ~fingerprints[set &* fingerprintWords &+ word] & 0x8080_8080_8080_8080
+      if empty != 0 {
+        let way = word &* 8 &+ empty.trailingZeroBitCount &>> 3
+        return way < ways ? way : -1
+      }
+      word &+= 1
+    }
+    return -1
+  }
+
+  @inlinable mutating func setFingerprint(set: Int, way: Int, _ fingerprint: UInt64) {
+    let place = set &* fingerprintWords &+ way &>> 3
+    let shift = UInt64(truncatingIfNeeded: (way & 7) &* 8)
+    let before = fingerprints[place]
+    adjustCount(by: (fingerprint == 0 ? 0 : 1) &- (before &>> shift & 0x80 == 0 ? 0 : 1))
+    fingerprints[place] = before & ~(0xFF &<< shift) | fingerprint &<< shift
+  }
+
+  @usableFromInline mutating func adjustCount(by change: Int) { count &+= change }
+  @usableFromInline mutating func noteEvictions(_ number: Int) { evictions &+= UInt64(number) }
+
+  // MARK: Removing
+
+  /// Removes every entry.
+  public mutating func removeAll() {
+    fingerprints.update(repeating: 0, count: max(1, sets * fingerprintWords))
+    index.removeAll()
+    count = 0
+  }
+
+  /// Removes the entries for which `matches` holds, given tag, context and value, and tells how many there were.
+  @inlinable @discardableResult
+  public mutating func removeAll(where matches: (_ tag: UInt64, _ context: UInt64, _ value: Value) -> Bool) -> Int {
+    guard count > 0 else { return 0 }
+    let before = count
+    if hashed {
+      for slot in 0..<index.slotsInUse where index.isValid(slot) {
+        let entry = entries[slot]
+        if matches(entry.tag, entry.context, entry.value) { removeHashed(slot) }
+      }
+    } else {
+      for set in 0..<sets { removeAll(inSet: set, where: matches) }
+    }
+    return before - count
+  }
+
+  /// Removes the entries whose tags are in the range and for which `matches` holds, and tells how many there were.
+  ///
+  /// - Complexity: O(ways) for each tag of a range that is shorter than the number of sets, else O(entries).
+  @inlinable @discardableResult
+  public mutating func removeAll(
+    tags: ClosedRange<UInt64>, where matches: (_ tag: UInt64, _ context: UInt64, _ value: Value) -> Bool
+  ) -> Int {
+    guard count > 0 else { return 0 }
+    if hashed || tags.upperBound - tags.lowerBound >= UInt64(sets) {
+      return removeAll { tags.contains($0) && matches($0, $1, $2) }
+    }
+    let before = count
+    var tag = tags.lowerBound
+    while true {
+      removeAll(inSet: setNumber(tag)) { tags.contains($0) && matches($0, $1, $2) }
+      if tag == tags.upperBound { return before - count }
+      tag += 1
+    }
+  }
+
+  @inlinable mutating func removeAll(inSet set: Int, where matches: (UInt64, UInt64, Value) -> Bool) {
+    for word in 0..<fingerprintWords {
+      var valid = fingerprints[set &* fingerprintWords &+ word] & 0x8080_8080_8080_8080
+      while valid != 0 {
+        let way = word &* 8 &+ valid.trailingZeroBitCount &>> 3
+        valid &= valid &- 1
+        let entry = entries[set &* ways &+ way]
+        if matches(entry.tag, entry.context, entry.value) { setFingerprint(set: set, way: way, 0) }
+      }
+    }
+  }
+}
