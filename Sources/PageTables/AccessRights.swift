@@ -10,17 +10,17 @@ import Hardware
   @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// A privileged request may read.
-  public static let privilegedRead = AccessRights(rawValue: 1)
+  @inlinable public static var privilegedRead: AccessRights { AccessRights(rawValue: 1) }
   /// A privileged request may write.
-  public static let privilegedWrite = AccessRights(rawValue: 2)
+  @inlinable public static var privilegedWrite: AccessRights { AccessRights(rawValue: 2) }
   /// A privileged request may execute.
-  public static let privilegedExecute = AccessRights(rawValue: 4)
+  @inlinable public static var privilegedExecute: AccessRights { AccessRights(rawValue: 4) }
   /// An unprivileged request may read.
-  public static let unprivilegedRead = AccessRights(rawValue: 8)
+  @inlinable public static var unprivilegedRead: AccessRights { AccessRights(rawValue: 8) }
   /// An unprivileged request may write.
-  public static let unprivilegedWrite = AccessRights(rawValue: 16)
+  @inlinable public static var unprivilegedWrite: AccessRights { AccessRights(rawValue: 16) }
   /// An unprivileged request may execute.
-  public static let unprivilegedExecute = AccessRights(rawValue: 32)
+  @inlinable public static var unprivilegedExecute: AccessRights { AccessRights(rawValue: 32) }
   /// Everything, for anybody: where an accumulation starts.
   @inlinable public static var all: AccessRights { AccessRights(rawValue: 0x3F) }
 

@@ -21,13 +21,13 @@
   @inlinable public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// Reading is allowed.
-  public static let read = Permissions(rawValue: 1)
+  @inlinable public static var read: Permissions { Permissions(rawValue: 1) }
   /// Writing is allowed.
-  public static let write = Permissions(rawValue: 2)
+  @inlinable public static var write: Permissions { Permissions(rawValue: 2) }
   /// Fetching instructions is allowed.
-  public static let execute = Permissions(rawValue: 4)
+  @inlinable public static var execute: Permissions { Permissions(rawValue: 4) }
   /// Reading and writing.
-  public static let readWrite: Permissions = [.read, .write]
+  @inlinable public static var readWrite: Permissions { [.read, .write] }
 
   /// What an access of the given kind demands.
   @inlinable public init(for kind: AccessKind) {
@@ -44,13 +44,13 @@
 /// The sizes of pages in bytes, by name of their base-2 logarithm.
 public enum PageSizeLog2 {
   /// 4 KiB.
-  public static let size4K: UInt8 = 12
+  @inlinable public static var size4K: UInt8 { 12 }
   /// 16 KiB.
-  public static let size16K: UInt8 = 14
+  @inlinable public static var size16K: UInt8 { 14 }
   /// 64 KiB.
-  public static let size64K: UInt8 = 16
+  @inlinable public static var size64K: UInt8 { 16 }
   /// 2 MiB.
-  public static let size2M: UInt8 = 21
+  @inlinable public static var size2M: UInt8 { 21 }
   /// 1 GiB.
-  public static let size1G: UInt8 = 30
+  @inlinable public static var size1G: UInt8 { 30 }
 }

@@ -37,7 +37,7 @@
   @inlinable public init(_ rawValue: UInt32) { self.init(rawValue: rawValue) }
 
   /// The largest PASID, 2^20 - 1.
-  public static let maximum = PASID(0xF_FFFF)
+  @inlinable public static var maximum: PASID { PASID(0xF_FFFF) }
 
   /// Orders PASIDs by value.
   @inlinable public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }

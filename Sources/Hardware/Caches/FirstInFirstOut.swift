@@ -1,7 +1,6 @@
 extension Replacement {
   /// First in, first out: a slot carries the time of its fill; the lowest makes room.
   @inlinable mutating func stampFIFO(set: Int, way: Int) {
-    tick &+= 1
-    stamps[set * ways + way] = tick
+    stamps[set &* ways &+ way] = nextStamp(way: way)
   }
 }

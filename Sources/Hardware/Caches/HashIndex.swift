@@ -2,7 +2,7 @@
 ///
 /// Open addressing with linear probing; a removed slot's place is closed up, so that chains stay short. Lists are doubly linked through
 /// arrays of slot numbers, one list of used and one of free slots for each set.
-@usableFromInline struct HashIndex: ~Copyable {
+@usableFromInline final class HashIndex {
   static let none = UInt32.max
 
   private var places: UnsafeMutablePointer<UInt32>  // slot + 1, or 0
@@ -17,33 +17,24 @@
   private let sets: Int
   private(set) var capacity: Int
   private let unlimited: Bool
+  private let storage: OwnedStorage
 
-  @usableFromInline init(sets: Int, slots: Int, unlimited: Bool) {
+  @usableFromInline init(sets: Int, slots: Int, unlimited: Bool, storage: OwnedStorage) {
+    self.storage = storage
     self.sets = sets
     self.unlimited = unlimited
     capacity = slots
     let places = Self.placesNeeded(slots)
     placeMask = UInt64(places - 1)
-    self.places = .allocate(capacity: places)
-    hashes = .allocate(capacity: max(1, slots))
-    newer = .allocate(capacity: max(1, slots))
-    older = .allocate(capacity: max(1, slots))
-    valid = .allocate(capacity: max(1, slots))
-    newest = .allocate(capacity: max(1, sets))
-    oldest = .allocate(capacity: max(1, sets))
-    free = .allocate(capacity: max(1, sets))
+    self.places = storage.array(places, of: 0)
+    hashes = storage.array(slots, of: 0)
+    newer = storage.array(slots, of: Self.none)
+    older = storage.array(slots, of: Self.none)
+    valid = storage.array(slots, of: false)
+    newest = storage.array(sets, of: Self.none)
+    oldest = storage.array(sets, of: Self.none)
+    free = storage.array(sets, of: Self.none)
     removeAll()
-  }
-
-  deinit {
-    places.deallocate()
-    hashes.deallocate()
-    newer.deallocate()
-    older.deallocate()
-    valid.deallocate()
-    newest.deallocate()
-    oldest.deallocate()
-    free.deallocate()
   }
 
   static func placesNeeded(_ slots: Int) -> Int {
@@ -76,7 +67,7 @@
   }
 
   /// A free slot of `set`, which grows an index without limit; `nil` if the set is full.
-  mutating func takeFree(set: Int) -> Int? {
+  func takeFree(set: Int) -> Int? {
     if free[set] == Self.none {
       guard unlimited else { return nil }
       grow()
@@ -87,7 +78,7 @@
   }
 
   /// Enters a slot that `takeFree` gave, as the newest of its set.
-  mutating func enter(_ slot: Int, hash: UInt64, set: Int) {
+  func enter(_ slot: Int, hash: UInt64, set: Int) {
     hashes[slot] = hash
     valid[slot] = true
     place(slot)
@@ -95,7 +86,7 @@
   }
 
   /// Makes a slot the newest of its set.
-  mutating func touch(_ slot: Int, set: Int) {
+  func touch(_ slot: Int, set: Int) {
     guard newest[set] != UInt32(slot) else { return }
     unlink(slot, set: set)
     linkNewest(slot, set: set)
@@ -105,7 +96,7 @@
   func oldestSlot(set: Int) -> Int { Int(oldest[set]) }
 
   /// Removes a slot and gives it back to its set.
-  mutating func remove(_ slot: Int, set: Int) {
+  func remove(_ slot: Int, set: Int) {
     unlink(slot, set: set)
     valid[slot] = false
     newer[slot] = free[set]
@@ -125,18 +116,18 @@
     places[Int(hole)] = 0
   }
 
-  mutating func removeAll() {
-    places.initialize(repeating: 0, count: Int(placeMask) + 1)
-    newest.initialize(repeating: Self.none, count: max(1, sets))
-    oldest.initialize(repeating: Self.none, count: max(1, sets))
-    valid.initialize(repeating: false, count: max(1, capacity))
-    free.initialize(repeating: Self.none, count: max(1, sets))
+  func removeAll() {
     guard sets > 0 else { return }
+    places.update(repeating: 0, count: Int(placeMask) + 1)
+    newest.update(repeating: Self.none, count: sets)
+    oldest.update(repeating: Self.none, count: sets)
+    free.update(repeating: Self.none, count: sets)
+    valid.update(repeating: false, count: capacity)
     let ways = capacity / sets
     for set in 0..<sets { chainFree(set * ways..<(set + 1) * ways, set: set) }
   }
 
-  private mutating func chainFree(_ slots: Range<Int>, set: Int) {
+  private func chainFree(_ slots: Range<Int>, set: Int) {
     for slot in slots.reversed() {
       newer[slot] = free[set]
       free[set] = UInt32(slot)
@@ -149,42 +140,30 @@
     places[Int(place)] = UInt32(slot) + 1
   }
 
-  private mutating func linkNewest(_ slot: Int, set: Int) {
+  private func linkNewest(_ slot: Int, set: Int) {
     older[slot] = newest[set]
     newer[slot] = Self.none
     if newest[set] == Self.none { oldest[set] = UInt32(slot) } else { newer[Int(newest[set])] = UInt32(slot) }
     newest[set] = UInt32(slot)
   }
 
-  private mutating func unlink(_ slot: Int, set: Int) {
+  private func unlink(_ slot: Int, set: Int) {
     if newer[slot] == Self.none { newest[set] = older[slot] } else { older[Int(newer[slot])] = older[slot] }
     if older[slot] == Self.none { oldest[set] = newer[slot] } else { newer[Int(older[slot])] = newer[slot] }
   }
 
   // Only an index of one set grows.
-  private mutating func grow() {
+  private func grow() {
     let old = capacity
     capacity = max(64, old * 2)
-    Self.extend(&hashes, from: old, to: capacity, with: 0)
-    Self.extend(&newer, from: old, to: capacity, with: Self.none)
-    Self.extend(&older, from: old, to: capacity, with: Self.none)
-    Self.extend(&valid, from: old, to: capacity, with: false)
-    places.deallocate()
+    storage.extend(&hashes, from: old, to: capacity, with: 0)
+    storage.extend(&newer, from: old, to: capacity, with: Self.none)
+    storage.extend(&older, from: old, to: capacity, with: Self.none)
+    storage.extend(&valid, from: old, to: capacity, with: false)
     let count = Self.placesNeeded(capacity)
     placeMask = UInt64(count - 1)
-    places = .allocate(capacity: count)
-    places.initialize(repeating: 0, count: count)
+    storage.extend(&places, from: 0, to: count, with: 0)
     for slot in 0..<old where valid[slot] { place(slot) }
     chainFree(old..<capacity, set: 0)
-  }
-
-  private static func extend<Element: BitwiseCopyable>(
-    _ array: inout UnsafeMutablePointer<Element>, from old: Int, to new: Int, with filler: Element
-  ) {
-    let larger = UnsafeMutablePointer<Element>.allocate(capacity: new)
-    larger.initialize(from: array, count: old)
-    (larger + old).initialize(repeating: filler, count: new - old)
-    array.deallocate()
-    array = larger
   }
 }

@@ -1,7 +1,6 @@
 extension Replacement {
   /// Least recently used: a slot carries the time of its last use; the lowest makes room.
   @inlinable mutating func stampLRU(set: Int, way: Int) {
-    tick &+= 1
-    stamps[set * ways + way] = tick
+    stamps[set &* ways &+ way] = nextStamp(way: way)
   }
 }

@@ -1,7 +1,7 @@
 /// The state of a replacement policy over all sets of a cache; each policy's rules are in a file of its own.
 ///
 /// Slots are numbered through: slot `set * ways + way`. Which members are used depends on the policy.
-@frozen @usableFromInline struct Replacement: ~Copyable {
+@frozen @usableFromInline struct Replacement {
   /// The policy without its parameters.
   @usableFromInline enum Kind: UInt8 {
     case leastRecentlyUsed
@@ -23,7 +23,7 @@
   @usableFromInline var tick: UInt64 = 0
   @usableFromInline var generator: SplitMix64
 
-  @usableFromInline init(_ policy: ReplacementPolicy, sets: Int, ways: Int) {
+  @usableFromInline init(_ policy: ReplacementPolicy, sets: Int, ways: Int, storage: OwnedStorage) {
     self.ways = ways
     var seed: UInt64 = 0
     switch policy {
@@ -37,16 +37,9 @@
     case .flushWhenFull: kind = .flushWhenFull
     }
     generator = SplitMix64(seed: seed)
-    stamps = .allocate(capacity: max(1, sets * ways))
-    stamps.initialize(repeating: 0, count: max(1, sets * ways))
+    stamps = storage.array(sets * ways, of: 0)
     treeWords = kind == .treePseudoLRU ? (ways + 63) / 64 : 0
-    trees = .allocate(capacity: max(1, sets * treeWords))
-    trees.initialize(repeating: 0, count: max(1, sets * treeWords))
-  }
-
-  deinit {
-    stamps.deallocate()
-    trees.deallocate()
+    trees = storage.array(sets * treeWords, of: 0)
   }
 
   /// Notes that a lookup hit `way` of `set`.
@@ -80,15 +73,28 @@
     }
   }
 
-  /// The way with the lowest stamp, the lowest way among equals.
+  /// The way with the lowest stamp.
+  ///
+  /// The way is the lowest six bits of its stamp, so that the search is a chain of minima without branches, whose outcome no processor could
+  /// predict. Only sets of up to 64 ways keep such stamps, except for LFU, which searches larger ones by value.
   @inlinable func lowestStamp(set: Int) -> Int {
-    let stamps = stamps + set * ways
-    var lowest = 0
+    let stamps = stamps + set &* ways
+    var lowest = stamps[0]
     var way = 1
     while way < ways {
-      if stamps[way] < stamps[lowest] { lowest = way }
+      lowest = min(lowest, stamps[way])
       way &+= 1
     }
-    return lowest
+    return ways <= 64 ? Int(truncatingIfNeeded: lowest & 63) : wayOf(lowest, in: stamps)
+  }
+
+  @usableFromInline func wayOf(_ stamp: UInt64, in stamps: UnsafeMutablePointer<UInt64>) -> Int {
+    (0..<ways).first { stamps[$0] == stamp } ?? 0
+  }
+
+  /// A new stamp for `way`, higher than all before.
+  @inlinable mutating func nextStamp(way: Int) -> UInt64 {
+    tick &+= 64
+    return tick | UInt64(truncatingIfNeeded: way & 63)
   }
 }

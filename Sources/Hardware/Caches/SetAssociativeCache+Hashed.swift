@@ -50,9 +50,6 @@ extension SetAssociativeCache {
   }
 
   private mutating func moveEntries(from old: Int, to new: Int) {
-    let larger = UnsafeMutablePointer<Entry>.allocate(capacity: new)
-    larger.update(from: entries, count: old)
-    entries.deallocate()
-    entries = larger
+    storage.extend(&entries, from: old, to: new)
   }
 }

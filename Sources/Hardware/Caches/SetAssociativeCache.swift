@@ -35,8 +35,9 @@
   @usableFromInline var entries: UnsafeMutablePointer<Entry>
   @usableFromInline var fingerprints: UnsafeMutablePointer<UInt64>
   @usableFromInline var replacement: Replacement
-  @usableFromInline var index: HashIndex
+  @usableFromInline let index: HashIndex
   @usableFromInline let hashed: Bool
+  @usableFromInline let storage: OwnedStorage
 
   /// An empty cache; a shape with a problem is taken as no cache at all.
   public init(_ geometry: CacheGeometry) {
@@ -48,17 +49,14 @@
     setMask = sets & (sets - 1) == 0 ? sets - 1 : -1
     hashed = usable.entries == nil || ways > 64
     fingerprintWords = hashed ? 0 : (ways + 7) / 8
-    fingerprints = .allocate(capacity: max(1, sets * fingerprintWords))
-    fingerprints.initialize(repeating: 0, count: max(1, sets * fingerprintWords))
-    index = HashIndex(sets: hashed ? max(1, sets) : 0, slots: hashed ? (usable.entries ?? 64) : 0, unlimited: usable.entries == nil)
-    entries = .allocate(capacity: max(1, usable.entries ?? 64))
+    let storage = OwnedStorage()
+    fingerprints = storage.array(sets * fingerprintWords, of: 0)
+    entries = storage.array(uninitialized: usable.entries ?? 64)
+    index = HashIndex(
+      sets: hashed ? max(1, sets) : 0, slots: hashed ? (usable.entries ?? 64) : 0, unlimited: usable.entries == nil, storage: storage)
     let recency = hashed && (usable.policy == .leastRecentlyUsed || usable.policy == .firstInFirstOut)
-    replacement = Replacement(usable.policy, sets: recency ? 0 : sets, ways: recency ? 0 : ways)
-  }
-
-  deinit {
-    entries.deallocate()
-    fingerprints.deallocate()
+    replacement = Replacement(usable.policy, sets: recency ? 0 : sets, ways: recency ? 0 : ways, storage: storage)
+    self.storage = storage
   }
 
   /// Whether lookups can ever hit.

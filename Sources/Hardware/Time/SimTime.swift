@@ -13,9 +13,9 @@
   @inlinable public init(nanoseconds: UInt64) { rawValue = nanoseconds &* 1000 }
 
   /// The start of simulated time, or no time at all.
-  public static let zero = SimTime(picoseconds: 0)
+  @inlinable public static var zero: SimTime { SimTime(picoseconds: 0) }
   /// The end of time; nothing is due then.
-  public static let never = SimTime(picoseconds: .max)
+  @inlinable public static var never: SimTime { SimTime(picoseconds: .max) }
 
   /// Orders times.
   @inlinable public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }

@@ -7,21 +7,21 @@ import Hardware
   /// Bits of a second-stage entry (VT-d 9.8 to 9.10).
   public enum EntryBits {
     /// R: reads are permitted.
-    public static let read: UInt64 = 1 << 0
+    @inlinable public static var read: UInt64 { 1 << 0 }
     /// W: writes are permitted.
-    public static let write: UInt64 = 1 << 1
+    @inlinable public static var write: UInt64 { 1 << 1 }
     /// PS: the entry of a directory maps a large page.
-    public static let pageSize: UInt64 = 1 << 7
+    @inlinable public static var pageSize: UInt64 { 1 << 7 }
     /// A: accessed.
-    public static let accessed: UInt64 = 1 << 8
+    @inlinable public static var accessed: UInt64 { 1 << 8 }
     /// D: dirty, in a leaf.
-    public static let dirty: UInt64 = 1 << 9
+    @inlinable public static var dirty: UInt64 { 1 << 9 }
     /// SNP: snoop, in a leaf.
-    public static let snoop: UInt64 = 1 << 11
+    @inlinable public static var snoop: UInt64 { 1 << 11 }
     /// Bit 62: transient mapping up to revision 3.1, reserved since.
-    public static let transientMapping: UInt64 = 1 << 62
+    @inlinable public static var transientMapping: UInt64 { 1 << 62 }
     /// The address field.
-    public static let address: UInt64 = UInt64.mask(bits: 12...51)
+    @inlinable public static var address: UInt64 { UInt64.mask(bits: 12...51) }
   }
 
   /// What a unit's capabilities say of the format.
@@ -164,9 +164,9 @@ import Hardware
 /// VT-d's interrupt address range FEE0_0000 to FEEF_FFFF (VT-d 3.14): requests there are interrupts, and nothing translates to it.
 public enum InterruptAddressRange {
   /// The first address of the range.
-  public static let start: UInt64 = 0xFEE0_0000
+  @inlinable public static var start: UInt64 { 0xFEE0_0000 }
   /// The bytes in the range.
-  public static let length: UInt64 = 0x10_0000
+  @inlinable public static var length: UInt64 { 0x10_0000 }
 
   /// Whether the address lies in the range.
   @inlinable public static func contains<A: Address>(_ address: A) -> Bool { address.rawValue &- start < length }

@@ -44,7 +44,7 @@ struct NaiveCache {
   }
 
   mutating func note(_ set: Int, _ way: Int) {
-    guard policy == .treePseudoLRU else { return }
+    guard policy == .treePseudoLRU, ways < Int.max else { return }
     for step in path(way) { trees[set][step.node] = !step.right }
   }
 
