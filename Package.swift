@@ -6,11 +6,14 @@ let package = Package(
   products: [
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PageTables", targets: ["PageTables"]),
+    .library(name: "Translation", targets: ["Translation"]),
   ],
   targets: [
     .target(name: "Hardware"),
     .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
     .target(name: "PageTables", dependencies: ["Hardware"]),
+    .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
+    .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
   ],
   swiftLanguageModes: [.v6]
