@@ -51,6 +51,12 @@ public protocol PageTableFormat: Sendable {
   /// Whether a translation to `output` is refused although tables permit it, such as VT-d's interrupt address range.
   func forbids<Output: Address>(_ output: Output) -> Bool
 
+  /// Whether part of the naturally aligned page at `base` is an output that is refused.
+  func forbids<Output: Address>(overlapping base: Output, sizeLog2: UInt8) -> Bool
+
+  /// Whether a leaf demands that accesses to its page be coherent.
+  func forcesSnoop(_ entry: UInt64) -> Bool
+
   /// Whether rights are compared with the demand at every level rather than once at the leaf; formats leave the order open.
   var checksRightsAtEveryLevel: Bool { get }
 

@@ -12,7 +12,8 @@
     /// When service starts: the time asked for or later.
     public let start: SimTime
 
-    @inlinable init(server: UInt32, start: SimTime) {
+    /// A grant of a server from `start` on.
+    @inlinable public init(server: UInt32, start: SimTime) {
       self.server = server
       self.start = start
     }

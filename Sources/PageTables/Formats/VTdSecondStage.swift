@@ -134,6 +134,14 @@ import Hardware
   /// The interrupt address range FEEx_xxxx cannot be an output (VT-d 3.14: fault LGN.4 or SGN.8).
   @inlinable public func forbids<Output: Address>(_ output: Output) -> Bool { InterruptAddressRange.contains(output) }
 
+  /// A large page may contain the interrupt address range.
+  @inlinable public func forbids<Output: Address>(overlapping base: Output, sizeLog2: UInt8) -> Bool {
+    InterruptAddressRange.overlaps(base, sizeLog2: sizeLog2)
+  }
+
+  /// SNP is set.
+  @inlinable public func forcesSnoop(_ entry: UInt64) -> Bool { entry & EntryBits.snoop != 0 }
+
   /// A non-leaf entry with R and W set.
   @inlinable public func tableEntry(_ table: PhysicalAddress, level: UInt8) -> UInt64 {
     table.rawValue & EntryBits.address | EntryBits.read | EntryBits.write

@@ -1,0 +1,46 @@
+import Hardware
+import PageTables
+
+/// What becomes of a request before anything is looked up.
+@frozen public enum Admission: Sendable {
+  /// It is looked up under this context tag, of which bits 57:0 are used.
+  case translate(context: UInt64)
+  /// It goes on as it is.
+  case bypass
+  /// It is an interrupt.
+  case interrupt
+  /// It is refused.
+  case fault(TranslationFault)
+}
+
+/// What the structures in memory say of a request.
+@frozen public enum Resolution: Sendable {
+  /// It is translated so.
+  case context(TranslationContext)
+  /// It is refused.
+  case fault(TranslationFault)
+}
+
+/// The architecture's side of translation: who is asking, what the structures in memory say of them, and what faults are called.
+public protocol ContextResolver: ~Copyable {
+  /// Sorts a request by what needs no structure in memory.
+  mutating func admit(_ request: TranslationRequest) -> Admission
+
+  /// Finds the context of a request that the IOTLB did not serve, from configuration caches or memory, with every check that precedes a walk.
+  ///
+  /// - Parameters:
+  ///   - time: When the search begins; when it ends on return.
+  ///   - port: The way to memory.
+  mutating func resolve(_ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>) -> Resolution
+
+  /// What a request demands of the tables.
+  func demand(_ request: TranslationRequest) -> WalkDemand
+
+  /// The architecture's code for a walk of the second stage that did not end in a translation.
+  ///
+  /// - Parameters:
+  ///   - status: How the walk ended.
+  ///   - isTopEntry: The entry that ended it is one of the table at the root.
+  ///   - rights: The rights accumulated so far.
+  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: TranslationStages, request: TranslationRequest) -> UInt16
+}

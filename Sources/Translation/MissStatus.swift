@@ -1,0 +1,204 @@
+import Hardware
+import PageTables
+
+/// The miss status holding registers: walks under way, found by page for requests that merge, and in order of completion for the fills.
+///
+/// The tables are read when a walk begins; what it found becomes visible to others when it is done. A walk that an invalidation covers
+/// is forgotten: nobody merges with it any more, and it fills nothing, but the request that began it still gets its answer.
+///
+/// - Complexity: finding is O(1); adding is O(1) for walks that complete in the order in which they began, and one step for every walk
+///   under way that completes later otherwise.
+@frozen public struct MissStatus: ~Copyable {
+  /// A walk under way.
+  @frozen public struct Walk: BitwiseCopyable, Sendable {
+    /// The address that was asked for.
+    public var address: IOVirtualAddress
+    /// The context tag that was asked for.
+    public var context: UInt64
+    /// When the walk is done.
+    public var done: SimTime
+    /// What it will fill into the IOTLB.
+    public var entry: IOTLBEntry
+    /// The context tag of what it will fill into the paging-structure caches.
+    public var tableContext: UInt64
+    /// What it will fill there; the first `descentCount` are valid.
+    public var descents: InlineArray<5, TimedProbe.Descent>
+    /// How many descents there are.
+    public var descentCount: Int
+    @usableFromInline var next: UInt32
+    @usableFromInline var isCancelled: Bool
+
+    /// A walk under way.
+    @inlinable public init(
+      address: IOVirtualAddress, context: UInt64, done: SimTime, entry: IOTLBEntry, tableContext: UInt64,
+      descents: InlineArray<5, TimedProbe.Descent>, descentCount: Int
+    ) {
+      self.address = address
+      self.context = context
+      self.done = done
+      self.entry = entry
+      self.tableContext = tableContext
+      self.descents = descents
+      self.descentCount = descentCount
+      next = .max
+      isCancelled = false
+    }
+  }
+
+  @frozen @usableFromInline struct Due: BitwiseCopyable {
+    @usableFromInline var time: SimTime
+    @usableFromInline var slot: UInt32
+
+    @inlinable init(time: SimTime, slot: UInt32) {
+      self.time = time
+      self.slot = slot
+    }
+  }
+
+  /// When the next walk is done; `never` if none is under way.
+  public private(set) var nextDone: SimTime = .never
+  /// How many walks are under way.
+  @inlinable public var count: Int { tail &- head }
+
+  @usableFromInline var walks: UnsafeMutablePointer<Walk>
+  @usableFromInline var buckets: UnsafeMutablePointer<UInt32>
+  // A ring of the walks in order of completion, from `head` up to `tail`, both counted through.
+  @usableFromInline var order: UnsafeMutablePointer<Due>
+  @usableFromInline var head = 0
+  @usableFromInline var tail = 0
+  @usableFromInline var capacity = 64
+  @usableFromInline var free: UInt32 = 0
+  @usableFromInline let storage = OwnedStorage()
+
+  /// No walks under way.
+  public init() {
+    walks = storage.array(uninitialized: capacity)
+    buckets = storage.array(capacity * 2, of: .max)
+    order = storage.array(capacity, of: Due(time: .zero, slot: 0))
+    chainFree(from: 0)
+  }
+
+  @inlinable func bucket(_ page: UInt64, _ context: UInt64) -> Int {
+    let hash = (page &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
+    return Int(truncatingIfNeeded: hash &>> 32) & (capacity &* 2 &- 1)
+  }
+
+  /// The walk under way for the 4 KiB page of `address` under a context tag, if there is one that will fill.
+  @inlinable public func find(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<Walk>? {
+    if head == tail { return nil }
+    let page = address.pageNumber(12)
+    var slot = buckets[bucket(page, context)]
+    while slot != .max {
+      let walk = walks + Int(slot)
+      if walk.pointee.address.pageNumber(12) == page, walk.pointee.context == context { return UnsafePointer(walk) }
+      slot = walk.pointee.next
+    }
+    return nil
+  }
+
+  /// Notes that a walk is under way.
+  @inlinable public mutating func begin(_ walk: Walk) {
+    if tail &- head == capacity { grow() }
+    let slot = free
+    free = walks[Int(slot)].next
+    let place = bucket(walk.address.pageNumber(12), walk.context)
+    walks[Int(slot)] = walk
+    walks[Int(slot)].next = buckets[place]
+    buckets[place] = slot
+    var position = tail
+    let mask = capacity &- 1
+    while position > head, order[(position &- 1) & mask].time > walk.done {
+      order[position & mask] = order[(position &- 1) & mask]
+      position &-= 1
+    }
+    order[position & mask] = Due(time: walk.done, slot: slot)
+    tail &+= 1
+    setNext(order[head & mask].time)
+  }
+
+  @usableFromInline mutating func setNext(_ time: SimTime) { nextDone = time }
+
+  /// Takes out the walk that is done first: what it is to fill, or `nil` if it was cancelled. To be called only while one is under way.
+  @inlinable public mutating func finishNext() -> Walk? {
+    let mask = capacity &- 1
+    let slot = order[head & mask].slot
+    head &+= 1
+    setNext(head == tail ? .never : order[head & mask].time)
+    let walk = walks[Int(slot)]
+    if !walk.isCancelled { unlink(slot) }
+    walks[Int(slot)].next = free
+    free = slot
+    return walk.isCancelled ? nil : walk
+  }
+
+  @inlinable func unlink(_ slot: UInt32) {
+    let walk = walks + Int(slot)
+    let place = bucket(walk.pointee.address.pageNumber(12), walk.pointee.context)
+    if buckets[place] == slot {
+      buckets[place] = walk.pointee.next
+      return
+    }
+    var other = buckets[place]
+    while walks[Int(other)].next != slot { other = walks[Int(other)].next }
+    walks[Int(other)].next = walk.pointee.next
+  }
+
+  /// Cancels the walks under way that `matches` accepts, and tells how many there were.
+  public mutating func cancelAll(where matches: (borrowing Walk) -> Bool) -> Int {
+    var cancelled = 0
+    for position in head..<tail {
+      let slot = order[position & (capacity - 1)].slot
+      guard !walks[Int(slot)].isCancelled, matches(walks[Int(slot)]) else { continue }
+      unlink(slot)
+      walks[Int(slot)].isCancelled = true
+      cancelled += 1
+    }
+    return cancelled
+  }
+
+  /// Makes the walks under way forget the upper-level entries that `matches` accepts, of those that cover any address of `range` if there is one.
+  public mutating func forgetTables(
+    covering range: ClosedRange<UInt64>?, coverLog2: UInt8 = 21, where matches: (PagingStructureEntry) -> Bool
+  ) {
+    for position in head..<tail {
+      let walk = walks + Int(order[position & (capacity - 1)].slot)
+      var kept = 0
+      for index in 0..<walk.pointee.descentCount {
+        let descent = walk.pointee.descents[index]
+        let size = UInt64(coverLog2 + 9 * (descent.level - 2))
+        let page = walk.pointee.address.rawValue >> size
+        let covered = range.map { ($0.lowerBound >> size...$0.upperBound >> size).contains(page) } ?? true
+        let entry = PagingStructureEntry(
+          table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace, rights: descent.rights)
+        if covered, matches(entry) { continue }
+        walk.pointee.descents[kept] = descent
+        kept += 1
+      }
+      walk.pointee.descentCount = kept
+    }
+  }
+
+  private mutating func chainFree(from first: Int) {
+    for slot in first..<capacity { walks[slot].next = slot + 1 == capacity ? .max : UInt32(slot + 1) }
+    free = UInt32(first)
+  }
+
+  // Every slot is in use when this is called.
+  @usableFromInline mutating func grow() {
+    let old = capacity
+    let due = (head..<tail).map { order[$0 & (old - 1)] }
+    storage.extend(&walks, from: old, to: old * 2)
+    storage.extend(&order, from: old, to: old * 2)
+    storage.extend(&buckets, from: 0, to: old * 4, with: .max)
+    capacity = old * 2
+    for (position, entry) in due.enumerated() { order[position] = entry }
+    head = 0
+    tail = old
+    for slot in 0..<old where !walks[slot].isCancelled {
+      let place = bucket(walks[slot].address.pageNumber(12), walks[slot].context)
+      walks[slot].next = buckets[place]
+      buckets[place] = UInt32(slot)
+    }
+    chainFree(from: old)
+  }
+}
