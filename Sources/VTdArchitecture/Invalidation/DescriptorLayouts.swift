@@ -4,7 +4,9 @@ extension InvalidationDescriptor {
   /// The layout of a descriptor by its type, 1 to 10; `nil` for other types.
   ///
   /// The second 128 bits of a 256-bit descriptor are reserved in every type.
-  public static func layout(type: UInt8) -> StructureDeclaration? { layouts.indices.contains(Int(type) - 1) ? layouts[Int(type) - 1] : nil }
+  public static func layout(type: UInt8) -> StructureDeclaration? {
+    layouts.indices.contains(Int(type) - 1) ? layouts[Int(type) - 1] : nil
+  }
 
   /// The layout that fits the type field of the given first word.
   public static func layout(of low: UInt64) -> StructureDeclaration? { low[bits: 9...11] == 0 ? layout(type: UInt8(low[bits: 0...3])) : nil }
@@ -76,9 +78,9 @@ extension InvalidationDescriptor {
       "page group response",
       [
         RegisterField("PP", 4, "PASID is present"),
-        RegisterField(
-          "RC", 12...15, "response code", values: [0: "success", 1: "invalid request", 15: "response failure"]),
-        RegisterField("RID", 16...31, "requester id"), pasid, RegisterField("LPIG", 66, "last request of the group (3.x; ignored since 5.10)"),
+        RegisterField("RC", 12...15, "response code", values: [0: "success", 1: "invalid request", 15: "response failure"]),
+        RegisterField("RID", 16...31, "requester id"), pasid,
+        RegisterField("LPIG", 66, "last request of the group (3.x; ignored since 5.10)"),
         RegisterField("PRGI", 67...75, "page request group index"),
       ]),
     descriptor(

@@ -26,7 +26,9 @@ extension UnitIdentity {
     }
     var findings: [CapabilityFinding] = []
     for (cause, forced) in Self.forcedToZero where value(cause) == 0 {
-      for field in forced where value(field) != 0 { findings.append(CapabilityFinding(field: field, cause: "must be 0 because \(cause) is 0")) }
+      for field in forced where value(field) != 0 {
+        findings.append(CapabilityFinding(field: field, cause: "must be 0 because \(cause) is 0"))
+      }
     }
     if value("CAP.RWBF") != 0, value("ECAP.SMTS") != 0 {
       findings.append(CapabilityFinding(field: "CAP.RWBF", cause: "must be 0 because ECAP.SMTS is 1"))

@@ -33,7 +33,8 @@ extension Registers {
       "RTADDR", at: .constant(RegisterOffset.rootTableAddress), width: 64, "root table address",
       fields: [
         RegisterField("SSIRWE", 7, .readWrite, "second-stage tables use IR and IW (5.x)", if: extended(57)),
-        RegisterField("TTM", 10...11, .readWrite, "translation table mode", values: [0: "legacy", 1: "scalable", 2: "reserved", 3: "abort DMA"]),
+        RegisterField(
+          "TTM", 10...11, .readWrite, "translation table mode", values: [0: "legacy", 1: "scalable", 2: "reserved", 3: "abort DMA"]),
         RegisterField("RTA", 12...63, .readWrite, "root table address, bits 63:12"),
       ]),
     RegisterDeclaration(

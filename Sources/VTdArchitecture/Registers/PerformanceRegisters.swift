@@ -16,7 +16,8 @@ extension Registers {
   public static let performance: [RegisterDeclaration] =
     [
       RegisterDeclaration(
-        "PERFCAP", at: .constant(RegisterOffset.performanceCapabilities), width: 64, if: extended(51), "performance monitoring capabilities",
+        "PERFCAP", at: .constant(RegisterOffset.performanceCapabilities), width: 64, if: extended(51),
+        "performance monitoring capabilities",
         fields: [
           RegisterField("NUM", 0...15, .readOnly, "number of counters"),
           RegisterField("WIDTH", 16...22, .readOnly, "bits of a counter"),
