@@ -7,6 +7,7 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PageTables", targets: ["PageTables"]),
     .library(name: "Translation", targets: ["Translation"]),
+    .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
   ],
   targets: [
     .target(name: "Hardware"),
@@ -15,6 +16,8 @@ let package = Package(
     .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
     .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
+    .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
+    .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
   ],
   swiftLanguageModes: [.v6]
 )
