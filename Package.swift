@@ -8,6 +8,7 @@ let package = Package(
     .library(name: "PageTables", targets: ["PageTables"]),
     .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
+    .library(name: "VTd", targets: ["VTd"]),
   ],
   targets: [
     .target(name: "Hardware"),
@@ -17,6 +18,7 @@ let package = Package(
     .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
+    .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
     .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
   ],
   swiftLanguageModes: [.v6]

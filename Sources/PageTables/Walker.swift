@@ -128,7 +128,10 @@ public enum Walker {
   /// output, the accumulated rights, then accessed and dirty flags. A lost race for a flag evaluates the entry anew.
   ///
   /// - Complexity: one memory read for each level from the start's down to the leaf's.
-  @inlinable public static func walk<Format: PageTableFormat, Input: Address, Output: Address, Probe: WalkProbe & ~Copyable>(
+  @inlinable @inline(__always)
+  public static func walk<
+    Format: PageTableFormat, Input: Address, Output: Address, Probe: WalkProbe & ~Copyable
+  >(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView,
     probe: inout Probe
   ) -> Walk<Output> {
@@ -198,7 +201,7 @@ public enum Walker {
     case failed
   }
 
-  @inlinable static func update<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
+  @inlinable @inline(__always) static func update<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
     _ walk: inout Walk<Output>, _ format: Format, isLeaf: Bool, dirty: Bool, in memory: MemoryView, probe: inout Probe
   ) -> Update {
     let desired = format.updated(walk.entry, isLeaf: isLeaf, dirty: dirty)

@@ -14,7 +14,7 @@ import PageTables
 }
 
 /// What the structures in memory say of a request.
-@frozen public enum Resolution: Sendable {
+@frozen public enum Resolution {
   /// It is translated so.
   case context(TranslationContext)
   /// It is refused.
@@ -42,5 +42,5 @@ public protocol ContextResolver: ~Copyable {
   ///   - status: How the walk ended.
   ///   - isTopEntry: The entry that ended it is one of the table at the root.
   ///   - rights: The rights accumulated so far.
-  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: TranslationStages, request: TranslationRequest) -> UInt16
+  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest) -> UInt16
 }

@@ -32,12 +32,12 @@ import PageTables
   /// What else there is to remember.
   public var flags: Flags
   /// The stages that made the translation.
-  public var stages: TranslationStages
+  public var stages: ContextStages
 
   /// An entry.
   @inlinable public init(
     page: PhysicalAddress, domain: UInt32, addressSpace: UInt32, rights: AccessRights, sizeLog2: UInt8, flags: Flags,
-    stages: TranslationStages
+    stages: ContextStages
   ) {
     self.page = page
     self.domain = domain
@@ -64,17 +64,6 @@ import PageTables
   /// Bit n is set if a page of 2^n bytes has been entered since the cache was last known to be empty.
   @usableFromInline var sizes: UInt64 = 0
 
-  /// Where an entry is.
-  @frozen public struct Place: Sendable {
-    @usableFromInline var slot: Int
-    @usableFromInline var sizeLog2: UInt8
-
-    @inlinable init(slot: Int, sizeLog2: UInt8) {
-      self.slot = slot
-      self.sizeLog2 = sizeLog2
-    }
-  }
-
   /// An empty cache.
   public init(_ parameters: TranslationParameters.IOTLBParameters) {
     isShared = parameters.isShared
@@ -90,8 +79,8 @@ import PageTables
 
   @inlinable static func tag(_ context: UInt64, _ sizeLog2: UInt8) -> UInt64 { context | UInt64(sizeLog2) &<< 58 }
 
-  /// The entry for `address` under a context tag, noted as used; `nil` if there is none.
-  @inlinable public mutating func lookup(_ address: IOVirtualAddress, context: UInt64) -> IOTLBEntry? {
+  /// The entry for `address` under a context tag, noted as used; `nil` if there is none. Valid until the cache changes.
+  @inlinable public mutating func lookup(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<IOTLBEntry>? {
     var left = sizes
     while left != 0 {
       let size = UInt8(truncatingIfNeeded: left.trailingZeroBitCount)
@@ -99,28 +88,36 @@ import PageTables
       let page = address.pageNumber(size)
       let tag = Self.tag(context, size)
       if isShared || size <= 16 {
-        if let slot = small.lookup(tag: page, context: tag) { return small[slot] }
+        if let slot = small.lookup(tag: page, context: tag) { return small.place(slot) }
       } else if size <= 25 {
-        if let slot = medium.lookup(tag: page, context: tag) { return medium[slot] }
+        if let slot = medium.lookup(tag: page, context: tag) { return medium.place(slot) }
       } else if let slot = large.lookup(tag: page, context: tag) {
-        return large[slot]
+        return large.place(slot)
       }
     }
     return nil
   }
 
   /// Enters a translation of `address` under a context tag.
-  @inlinable public mutating func insert(_ address: IOVirtualAddress, context: UInt64, _ entry: IOTLBEntry) {
-    var piece = entry
-    if !isShared {
-      if piece.sizeLog2 > 25, !large.isPresent { piece = Self.piece(piece, around: address, sizeLog2: 21) }
-      if piece.sizeLog2 > 16, piece.sizeLog2 <= 25, !medium.isPresent { piece = Self.piece(piece, around: address, sizeLog2: 12) }
+  @inlinable public mutating func insert(_ address: IOVirtualAddress, context: UInt64, _ entry: UnsafePointer<IOTLBEntry>) {
+    let size = entry.pointee.sizeLog2
+    if isShared || size <= 16 {
+      sizes |= 1 &<< UInt64(size)
+      small.insert(tag: address.pageNumber(size), context: Self.tag(context, size), copying: entry)
+    } else {
+      insertLarge(address, context: context, entry.pointee)
     }
+  }
+
+  @usableFromInline mutating func insertLarge(_ address: IOVirtualAddress, context: UInt64, _ entry: IOTLBEntry) {
+    var piece = entry
+    if piece.sizeLog2 > 25, !large.isPresent { piece = Self.piece(piece, around: address, sizeLog2: 21) }
+    if piece.sizeLog2 <= 25, !medium.isPresent { piece = Self.piece(piece, around: address, sizeLog2: 12) }
     let size = piece.sizeLog2
-    sizes |= 1 &<< UInt64(size)
+    sizes |= 1 << UInt64(size)
     let page = address.pageNumber(size)
     let tag = Self.tag(context, size)
-    if isShared || size <= 16 {
+    if size <= 16 {
       small.insert(tag: page, context: tag, value: piece)
     } else if size <= 25 {
       medium.insert(tag: page, context: tag, value: piece)

@@ -27,22 +27,6 @@ import PageTables
     public var descentCount: Int
     @usableFromInline var next: UInt32
     @usableFromInline var isCancelled: Bool
-
-    /// A walk under way.
-    @inlinable public init(
-      address: IOVirtualAddress, context: UInt64, done: SimTime, entry: IOTLBEntry, tableContext: UInt64,
-      descents: InlineArray<5, TimedProbe.Descent>, descentCount: Int
-    ) {
-      self.address = address
-      self.context = context
-      self.done = done
-      self.entry = entry
-      self.tableContext = tableContext
-      self.descents = descents
-      self.descentCount = descentCount
-      next = .max
-      isCancelled = false
-    }
   }
 
   @frozen @usableFromInline struct Due: BitwiseCopyable {
@@ -78,6 +62,11 @@ import PageTables
     chainFree(from: 0)
   }
 
+  /// Where what a walk will fill into the IOTLB lies.
+  @inlinable static func entry(of walk: UnsafePointer<Walk>) -> UnsafePointer<IOTLBEntry> {
+    UnsafeRawPointer(walk).advanced(by: MemoryLayout<Walk>.offset(of: \.entry) ?? 24).assumingMemoryBound(to: IOTLBEntry.self)
+  }
+
   @inlinable func bucket(_ page: UInt64, _ context: UInt64) -> Int {
     let hash = (page &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
     return Int(truncatingIfNeeded: hash &>> 32) & (capacity &* 2 &- 1)
@@ -96,39 +85,51 @@ import PageTables
     return nil
   }
 
-  /// Notes that a walk is under way.
-  @inlinable public mutating func begin(_ walk: Walk) {
+  /// Notes that a walk for `address` under a context tag is under way until `done`, and gives the place for what it will fill: every
+  /// field but those named here must be written at once.
+  ///
+  /// The fields are written where they stay, because copying a structure that has just been put together waits for the walk's own reads.
+  @inlinable public mutating func begin(
+    _ address: IOVirtualAddress, context: UInt64, until done: SimTime
+  ) -> UnsafeMutablePointer<Walk> {
     if tail &- head == capacity { grow() }
     let slot = free
-    free = walks[Int(slot)].next
-    let place = bucket(walk.address.pageNumber(12), walk.context)
-    walks[Int(slot)] = walk
-    walks[Int(slot)].next = buckets[place]
+    let walk = walks + Int(truncatingIfNeeded: slot)
+    free = walk.pointee.next
+    let place = bucket(address.pageNumber(12), context)
+    walk.pointee.address = address
+    walk.pointee.context = context
+    walk.pointee.done = done
+    walk.pointee.isCancelled = false
+    walk.pointee.next = buckets[place]
     buckets[place] = slot
     var position = tail
     let mask = capacity &- 1
-    while position > head, order[(position &- 1) & mask].time > walk.done {
+    while position > head, order[(position &- 1) & mask].time > done {
       order[position & mask] = order[(position &- 1) & mask]
       position &-= 1
     }
-    order[position & mask] = Due(time: walk.done, slot: slot)
+    order[position & mask] = Due(time: done, slot: slot)
     tail &+= 1
-    setNext(order[head & mask].time)
+    if position == head { setNext(done) }
+    return walk
   }
 
   @usableFromInline mutating func setNext(_ time: SimTime) { nextDone = time }
 
-  /// Takes out the walk that is done first: what it is to fill, or `nil` if it was cancelled. To be called only while one is under way.
-  @inlinable public mutating func finishNext() -> Walk? {
+  /// Takes out the walk that is done first: what it is to fill, or `nil` if it was cancelled. To be called only while one is under way; the
+  /// place is valid until the next walk begins.
+  @inlinable public mutating func finishNext() -> UnsafePointer<Walk>? {
     let mask = capacity &- 1
     let slot = order[head & mask].slot
     head &+= 1
     setNext(head == tail ? .never : order[head & mask].time)
-    let walk = walks[Int(slot)]
-    if !walk.isCancelled { unlink(slot) }
-    walks[Int(slot)].next = free
+    let walk = walks + Int(truncatingIfNeeded: slot)
+    let isCancelled = walk.pointee.isCancelled
+    if !isCancelled { unlink(slot) }
+    walk.pointee.next = free
     free = slot
-    return walk.isCancelled ? nil : walk
+    return isCancelled ? nil : UnsafePointer(walk)
   }
 
   @inlinable func unlink(_ slot: UInt32) {

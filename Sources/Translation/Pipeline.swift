@@ -43,14 +43,18 @@ import PageTables
 
   // MARK: Requests
 
-  /// Translates a request that arrives at `now`; arrivals must come in the order of their times.
+  /// Translates a request that arrives at `now`, and writes the whole of `response`; arrivals must come in the order of their times.
+  ///
+  /// The response is written where the caller keeps it: copying one that has just been put together would make each walk wait for the one
+  /// before.
   @inlinable public mutating func translate<Resolver: ContextResolver & ~Copyable>(
-    _ request: TranslationRequest, at now: SimTime, resolver: inout Resolver
-  ) -> TranslationResponse {
+    _ request: TranslationRequest, at now: SimTime, resolver: inout Resolver, into response: inout TranslationResponse
+  ) {
     let start = ingress.reserve(at: now)
     if missStatus.nextDone <= start { finishWalks(until: start) }
-    var response = TranslationResponse(.hit)
+    response.reset()
     response.latency.queueing = start - now
+    response.completion = start
     let context: UInt64
     switch resolver.admit(request) {
     case .translate(let tag): context = tag
@@ -58,86 +62,91 @@ import PageTables
       response.outcome = .bypass
       response.address = PhysicalAddress(request.address.rawValue)
       response.rights = .all
-      return response
+      return
     case .interrupt:
       response.outcome = .interrupt
-      return response
+      return
     case .fault(let fault):
       response.outcome = .miss
       response.fault = fault
-      return response
+      return
     }
     response.latency.iotlb = iotlbLatency
+    response.completion += iotlbLatency
     iotlbCounters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), serves(entry, demand) {
       iotlbCounters.hits &+= 1
       answer(&response, request, demand, from: entry, resolver: resolver)
-      return response
+    } else {
+      miss(&response, request, demand, context: context, resolver: &resolver)
     }
-    miss(&response, request, demand, context: context, at: start + iotlbLatency, resolver: &resolver)
-    return response
   }
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
-  @inlinable func serves(_ entry: IOTLBEntry, _ demand: WalkDemand) -> Bool {
-    !entry.flags.contains(.writeNeedsWalk) || demand.dirty == .leave
+  @inlinable func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
+    demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
   }
 
   @inlinable func answer<Resolver: ContextResolver & ~Copyable>(
-    _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, from entry: IOTLBEntry,
+    _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, from entry: UnsafePointer<IOTLBEntry>,
     resolver: borrowing Resolver
   ) {
-    response.address = entry.output(request.address)
-    response.pageSizeLog2 = entry.sizeLog2
-    response.rights = entry.rights
-    response.snoop = entry.flags.contains(.snoop)
-    if !entry.rights.isSuperset(of: demand.rights) {
+    let size = entry.pointee.sizeLog2
+    let flags = entry.pointee.flags
+    response.address = entry.pointee.page.advanced(by: request.address.pageOffset(size))
+    response.pageSizeLog2 = size
+    response.rights = entry.pointee.rights
+    response.snoop = flags.contains(.snoop)
+    if !entry.pointee.rights.isSuperset(of: demand.rights) {
       refuse(&response, request, .permission, entry, resolver: resolver)
-    } else if entry.flags.contains(.checksOutput), InterruptAddressRange.contains(response.address) {
+    } else if flags.contains(.checksOutput), InterruptAddressRange.contains(response.address) {
       refuse(&response, request, .forbiddenOutput, entry, resolver: resolver)
     }
   }
 
   @inlinable @inline(never) func refuse<Resolver: ContextResolver & ~Copyable>(
-    _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: IOTLBEntry,
+    _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
     resolver: borrowing Resolver
   ) {
-    let code = resolver.fault(status, isTopEntry: false, rights: entry.rights, stages: entry.stages, request: request)
-    response.fault = TranslationFault(code: code, isReported: !entry.flags.contains(.silentFaults))
+    let code = resolver.fault(
+      status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
+    response.fault = TranslationFault(code: code, isReported: !entry.pointee.flags.contains(.silentFaults))
   }
 
   // MARK: Misses
 
-  @inlinable mutating func miss<Resolver: ContextResolver & ~Copyable>(
-    _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64, at now: SimTime,
+  @inlinable @inline(never) mutating func miss<Resolver: ContextResolver & ~Copyable>(
+    _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
     resolver: inout Resolver
   ) {
-    if let walk = missStatus.find(request.address, context: context), serves(walk.pointee.entry, demand),
-      walk.pointee.entry.rights.isSuperset(of: demand.rights)
-    {
-      iotlbCounters.merges &+= 1
-      response.outcome = .merge
-      response.latency.merge = max(walk.pointee.done, now) - now
-      answer(&response, request, demand, from: walk.pointee.entry, resolver: resolver)
-      return
+    let now = response.completion
+    if let walk = missStatus.find(request.address, context: context) {
+      let entry = MissStatus.entry(of: walk)
+      if serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+        iotlbCounters.merges &+= 1
+        response.outcome = .merge
+        response.completion = max(walk.pointee.done, now)
+        response.latency.merge = response.completion - now
+        answer(&response, request, demand, from: entry, resolver: resolver)
+        return
+      }
     }
     iotlbCounters.misses &+= 1
     response.outcome = .miss
     var time = now
-    switch resolver.resolve(request, at: &time, through: port) {
-    case .fault(let fault):
-      response.latency.configuration = time - now
-      response.fault = fault
-    case .context(let resolved):
-      response.latency.configuration = time - now
-      translate(&response, request, demand, context: context, resolved, at: time, resolver: resolver)
+    let resolution = resolver.resolve(request, at: &time, through: port)
+    response.latency.configuration = time - now
+    response.completion = time
+    switch resolution {
+    case .fault(let fault): response.fault = fault
+    case .context(let resolved): translate(&response, request, demand, context: context, resolved, resolver: resolver)
     }
   }
 
-  @inlinable mutating func translate<Resolver: ContextResolver & ~Copyable>(
+  @inlinable @inline(__always) mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
-    _ resolved: TranslationContext, at now: SimTime, resolver: borrowing Resolver
+    _ resolved: TranslationContext, resolver: borrowing Resolver
   ) {
     switch resolved.secondStage {
     case .none:
@@ -145,47 +154,58 @@ import PageTables
       response.address = PhysicalAddress(request.address.rawValue)
       response.rights = .all
       response.snoop = resolved.forcesSnoop
-    case .vtd(let format, let root):
-      walkSecondStage(format, root, &response, request, demand, context: context, resolved, at: now, resolver: resolver)
+    case .vtd(let format):
+      walkSecondStage(format, &response, request, demand, context: context, resolved, resolver: resolver)
     }
   }
 
-  @inlinable mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
-    _ format: Format, _ root: PhysicalAddress, _ response: inout TranslationResponse, _ request: TranslationRequest,
-    _ demand: WalkDemand, context: UInt64, _ resolved: TranslationContext, at now: SimTime, resolver: borrowing Resolver
+  @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
+    _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
+    context: UInt64, _ resolved: TranslationContext, resolver: borrowing Resolver
   ) {
+    let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
     // Second-stage upper-level entries are shared by everybody in the domain.
     let tableContext = UInt64(resolved.domain)
-    let top = WalkStart(table: root, level: format.rootLevel)
-    let start = secondStageCaches.deepest(format, from: top, for: request.address, context: tableContext)
+    let top = WalkStart(table: resolved.secondStageRoot, level: format.pointee.rootLevel)
+    let start = secondStageCaches.deepest(format.pointee, from: top, for: request.address, context: tableContext)
     var probe = TimedProbe(from: grant.start + pagingStructureLatency, through: port)
     let walk: Walk<PhysicalAddress> = Walker.walk(
-      format, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
+      format.pointee, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
     walkers.release(grant.server, at: probe.time)
     walks &+= 1
     walkReads &+= UInt64(probe.reads)
     response.memoryReads = probe.reads
     response.latency.memory = probe.time - grant.start
+    response.completion = probe.time
     response.rights = walk.rights
     guard walk.status == .translated else {
       let code = resolver.fault(
-        walk.status, isTopEntry: walk.level == format.rootLevel, rights: walk.rights, stages: resolved.stages, request: request)
+        walk.status, isTopEntry: walk.level == format.pointee.rootLevel, rights: walk.rights, stages: resolved.stages,
+        request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.reportsFaults)
       return
     }
-    let size = format.entrySizeLog2(level: walk.level)
-    let entry = IOTLBEntry(
-      page: walk.page, domain: resolved.domain, addressSpace: resolved.addressSpace, rights: walk.rights, sizeLog2: size,
-      flags: flags(of: walk, format, resolved, sizeLog2: size), stages: resolved.stages)
-    response.address = entry.output(request.address)
+    let size = format.pointee.entrySizeLog2(level: walk.level)
+    let flags = flags(of: walk, format.pointee, resolved, sizeLog2: size)
+    response.address = walk.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
-    response.snoop = entry.flags.contains(.snoop)
-    missStatus.begin(
-      MissStatus.Walk(
-        address: request.address, context: context, done: probe.time, entry: entry, tableContext: tableContext,
-        descents: probe.descents, descentCount: secondStageCaches.isPresent ? probe.descentCount : 0))
+    response.snoop = flags.contains(.snoop)
+    let fill = missStatus.begin(request.address, context: context, until: probe.time)
+    fill.pointee.entry.page = walk.page
+    fill.pointee.entry.domain = resolved.domain
+    fill.pointee.entry.addressSpace = resolved.addressSpace
+    fill.pointee.entry.rights = walk.rights
+    fill.pointee.entry.sizeLog2 = size
+    fill.pointee.entry.flags = flags
+    fill.pointee.entry.stages = resolved.stages
+    fill.pointee.tableContext = tableContext
+    fill.pointee.descentCount = 0
+    if secondStageCaches.isPresent {
+      fill.pointee.descents = probe.descents
+      fill.pointee.descentCount = probe.descentCount
+    }
   }
 
   @inlinable func flags<Format: PageTableFormat>(
@@ -205,20 +225,21 @@ import PageTables
   @inlinable @inline(never) public mutating func finishWalks(until time: SimTime) {
     while missStatus.nextDone <= time, missStatus.count > 0 {
       guard let walk = missStatus.finishNext() else { continue }
-      iotlb.insert(walk.address, context: walk.context, walk.entry)
+      iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
       iotlbCounters.fills &+= 1
-      if walk.descentCount > 0 { fillTables(walk) }
+      if walk.pointee.descentCount > 0 { fillTables(walk) }
     }
     iotlbCounters.evictions = iotlb.evictions
   }
 
-  @usableFromInline mutating func fillTables(_ walk: MissStatus.Walk) {
-    for index in 0..<walk.descentCount {
-      let descent = walk.descents[index]
+  @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {
+    for index in 0..<walk.pointee.descentCount {
+      let descent = walk.pointee.descents[index]
       secondStageCaches.insert(
-        level: descent.level, tag: walk.address.pageNumber(3 + 9 * descent.level), context: walk.tableContext,
+        level: descent.level, tag: walk.pointee.address.pageNumber(3 + 9 * descent.level), context: walk.pointee.tableContext,
         PagingStructureEntry(
-          table: descent.table, domain: walk.entry.domain, addressSpace: walk.entry.addressSpace, rights: descent.rights))
+          table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace,
+          rights: descent.rights))
     }
   }
 

@@ -1,15 +1,18 @@
 import Hardware
 
 /// What a device asks of an IOMMU for one page.
+///
+/// Three words, so that a request travels in registers: one that went through memory would make every walk wait for the stores of the one
+/// before.
 @frozen public struct TranslationRequest: Hashable, Sendable {
   /// The kinds of request, by the address type that the device declares.
   @frozen public enum Kind: UInt8, Sendable {
     /// An access whose address is to be translated.
-    case untranslated
-    /// An access whose address the device says it has translated itself.
-    case translated
+    case untranslated = 0
     /// A request for a translation (ATS), no access.
-    case translationRequest
+    case translationRequest = 1
+    /// An access whose address the device says it has translated itself.
+    case translated = 2
   }
 
   /// Attributes of a request beside its operation.
@@ -32,27 +35,43 @@ import Hardware
 
   /// The address, in the page that is asked for.
   public var address: IOVirtualAddress
-  /// Who asks.
-  public var requester: RequesterID
-  /// The process address space, if the request carries one.
-  public var pasid: PASID?
-  /// What the access does.
-  public var access: AccessKind
-  /// How the address is to be taken.
-  public var kind: Kind
-  /// Attributes beside the operation.
-  public var attributes: Attributes
+  // Bits 31:0 the requester, bits 63:32 the PASID and 1, or 0.
+  @usableFromInline var sender: UInt64
+  // Bits 31:0 the length, 39:32 the access, 47:40 the kind, 55:48 the attributes.
+  @usableFromInline var details: UInt64
 
-  /// A request; by default an untranslated one without PASID or attributes.
+  /// A request; by default an untranslated one of one byte without PASID or attributes.
+  ///
+  /// `length` is the number of bytes that are accessed, 0 for a translation request.
   @inlinable public init(
-    _ access: AccessKind, at address: IOVirtualAddress, by requester: RequesterID, pasid: PASID? = nil, kind: Kind = .untranslated,
-    attributes: Attributes = []
+    _ access: AccessKind, at address: IOVirtualAddress, length: UInt32 = 1, by requester: RequesterID, pasid: PASID? = nil,
+    kind: Kind = .untranslated, attributes: Attributes = []
   ) {
     self.address = address
-    self.requester = requester
-    self.pasid = pasid
-    self.access = access
-    self.kind = kind
-    self.attributes = attributes
+    sender = UInt64(requester.rawValue) | (pasid.map { UInt64($0.rawValue &+ 1) } ?? 0) &<< 32
+    details =
+      UInt64(length) | UInt64(access.rawValue) &<< 32 | UInt64(kind.rawValue) &<< 40 | UInt64(attributes.rawValue) &<< 48
   }
+
+  /// The bytes that are accessed; 0 for a translation request.
+  @inlinable public var length: UInt32 { UInt32(truncatingIfNeeded: details) }
+  /// Who asks.
+  @inlinable public var requester: RequesterID { RequesterID(UInt32(truncatingIfNeeded: sender)) }
+  /// The process address space, if the request carries one.
+  @inlinable public var pasid: PASID? {
+    let field = UInt32(truncatingIfNeeded: sender &>> 32)
+    return field == 0 ? nil : PASID(field &- 1)
+  }
+  /// What the access does.
+  @inlinable public var access: AccessKind {
+    let field = details &>> 32 & 0xFF
+    return field == 0 ? .read : field == 1 ? .write : .atomic
+  }
+  /// How the address is to be taken.
+  @inlinable public var kind: Kind {
+    let field = details &>> 40 & 0xFF
+    return field == 0 ? .untranslated : field == 1 ? .translationRequest : .translated
+  }
+  /// Attributes beside the operation.
+  @inlinable public var attributes: Attributes { Attributes(rawValue: UInt8(truncatingIfNeeded: details &>> 48)) }
 }

@@ -17,6 +17,12 @@ import PageTables
 
 /// What a device gets back.
 @frozen public struct TranslationResponse: Sendable {
+  /// The physical address of the access.
+  public var address: PhysicalAddress
+  /// When the translation is there.
+  public var completion: SimTime
+  /// Why there is no translation, if there is none.
+  public var fault: TranslationFault?
   /// How the request was served.
   public var outcome: TranslationOutcome
   /// The base-2 logarithm of the bytes that the translation covers, 12 or more; 0 if there is none.
@@ -27,23 +33,38 @@ import PageTables
   public var snoop: Bool
   /// The table entries that were read for this request.
   public var memoryReads: UInt16
-  /// Why there is no translation, if there is none.
-  public var fault: TranslationFault?
-  /// The physical address of the access.
-  public var address: PhysicalAddress
-  /// Where the time went.
+  /// Where the time went; the sum is the time from the request's arrival to `completion`.
   public var latency: LatencyBreakdown
 
-  /// A response without translation yet.
-  @inlinable public init(_ outcome: TranslationOutcome, address: PhysicalAddress = PhysicalAddress(rawValue: 0)) {
-    self.outcome = outcome
-    self.address = address
+  /// An empty response: a hit of no address at no time.
+  @inlinable public init() {
+    address = PhysicalAddress(rawValue: 0)
+    completion = .zero
+    fault = nil
+    outcome = .hit
     pageSizeLog2 = 0
     rights = []
     snoop = false
     memoryReads = 0
-    fault = nil
     latency = LatencyBreakdown()
+  }
+
+  // Field by field, so that no copy of a whole response is made.
+  @inlinable mutating func reset() {
+    address = PhysicalAddress(rawValue: 0)
+    completion = .zero
+    fault = nil
+    outcome = .hit
+    pageSizeLog2 = 0
+    rights = []
+    snoop = false
+    memoryReads = 0
+    latency.queueing = .zero
+    latency.iotlb = .zero
+    latency.configuration = .zero
+    latency.merge = .zero
+    latency.walkerWait = .zero
+    latency.memory = .zero
   }
 
   /// Whether the access may go on to `address`.

@@ -91,6 +91,11 @@
     nonmutating set { entries[slot].value = newValue }
   }
 
+  /// Where the value of a slot that a lookup gave lies, for a look at part of it; valid as long as the slot is.
+  @inlinable public func place(_ slot: Int) -> UnsafePointer<Value> {
+    UnsafeRawPointer(entries + slot).advanced(by: MemoryLayout<Entry>.offset(of: \.value) ?? 16).assumingMemoryBound(to: Value.self)
+  }
+
   /// The tag of a slot that a lookup gave.
   @inlinable public func tag(_ slot: Int) -> UInt64 { entries[slot].tag }
 
@@ -132,6 +137,18 @@
   @inlinable public mutating func insert(tag: UInt64, context: UInt64, value: Value) {
     guard isPresent else { return }
     if hashed { return insertHashed(Entry(tag: tag, context: context, value: value)) }
+    entries[takeWay(tag: tag, context: context)].value = value
+  }
+
+  /// Enters a copy of a value that lies in memory.
+  @inlinable public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
+    guard isPresent else { return }
+    if hashed { return insertHashed(Entry(tag: tag, context: context, value: value.pointee)) }
+    entries[takeWay(tag: tag, context: context)].value = value.pointee
+  }
+
+  /// The slot for an entry, its tag and context written and everything but its value noted.
+  @inlinable mutating func takeWay(tag: UInt64, context: UInt64) -> Int {
     let set = setNumber(tag)
     var way = search(set: set, tag: tag, context: context) ?? freeWay(set)
     if way < 0 {
@@ -145,8 +162,11 @@
       }
     }
     setFingerprint(set: set, way: way, Self.fingerprint(tag, context))
-    entries[set &* ways &+ way] = Entry(tag: tag, context: context, value: value)
+    let slot = set &* ways &+ way
+    entries[slot].tag = tag
+    entries[slot].context = context
     replacement.filled(set: set, way: way)
+    return slot
   }
 
   @inlinable func freeWay(_ set: Int) -> Int {

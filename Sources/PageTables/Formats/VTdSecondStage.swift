@@ -56,9 +56,9 @@ import Hardware
   /// The level at which walks start: 3, 4 or 5 for adjusted guest address widths of 39, 48 and 57 bits.
   public let rootLevel: UInt8
   /// Whether hardware sets A and D (PASID entry SSADE).
-  public let updatesFlags: Bool
+  public var updatesFlags: Bool
   /// Whether walks are coherent, so that flags may be updated (PASID entry PWSNP).
-  public let canUpdate: Bool
+  public var canUpdate: Bool
   /// Demand is compared with the accumulated rights at every level, not once at the leaf.
   public let checksRightsAtEveryLevel: Bool
 

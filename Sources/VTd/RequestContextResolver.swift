@@ -1,0 +1,154 @@
+import Hardware
+import PageTables
+import Translation
+import VTdArchitecture
+
+/// VT-d's side of translation: from source-id and PASID to a translation context, with every check and fault on the way
+/// (VT-d rev 5.10 sections 3.4 and 7.1).
+struct RequestContextResolver: ContextResolver, ~Copyable {
+  /// What the unit does with requests, by GSTS.TES and the latched RTADDR.
+  enum Mode {
+    /// Translation is off: untranslated requests pass.
+    case disabled
+    /// Legacy mode: root and context tables.
+    case legacy
+    /// Scalable mode: PASID directories and tables as well.
+    case scalable
+    /// Every request is refused for this reason.
+    case refusing(FaultReason)
+  }
+
+  private(set) var mode = Mode.disabled
+  var root = PhysicalAddress(0)
+  var caches: ConfigurationCaches
+  let identity: UnitIdentity
+  let rules: EntryRules
+  let memory: MemoryView
+  private let secondStageFormats: InlineArray<3, VTdSecondStage>
+
+  init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
+    self.identity = identity
+    self.memory = memory
+    rules = EntryRules(identity, options: choices.entryOptions)
+    caches = ConfigurationCaches(parameters)
+    let features = VTdSecondStage.Features(
+      hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
+      pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
+      transientMapping: choices.transientMappingHint && identity.extended.deviceTLB,
+      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .eachLevel)
+    secondStageFormats = InlineArray { VTdSecondStage(levels: UInt8($0) + 3, features: features) }
+  }
+
+  /// Follows the control plane: GSTS.TES, and RTADDR as SRTP latched it.
+  mutating func follow(_ state: TranslationState) {
+    root = state.rootTable
+    guard state.translationEnabled else {
+      mode = .disabled
+      return
+    }
+    switch state.mode {
+    case .legacy: mode = .legacy
+    case .scalable where identity.extended.scalableMode: mode = .scalable
+    case .abort where identity.extended.abortDMAMode: mode = .refusing(.abortDMA)
+    case .scalable, .abort, .reserved: mode = .refusing(.tableModeInvalid)
+    }
+  }
+
+  // MARK: Admission
+
+  mutating func admit(_ request: TranslationRequest) -> Admission {
+    if request.pasid == nil, request.kind == .untranslated, InterruptAddressRange.contains(request.address) {
+      return admitInterrupt(request)
+    }
+    switch mode {
+    case .legacy:
+      guard request.pasid == nil else { return .fault(fault(.pasidInLegacyMode, reported: true)) }
+      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF))
+    case .scalable:
+      let pasid = request.pasid.map { UInt64($0.rawValue) << 16 | 1 << 36 } ?? 0
+      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | pasid)
+    case .disabled:
+      // Anything but an untranslated request is answered Unsupported Request, without a record.
+      return request.kind == .untranslated ? .bypass : .fault(TranslationFault(code: 0, isReported: false))
+    case .refusing(let reason): return .fault(fault(reason, reported: true))
+    }
+  }
+
+  // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.14).
+  private func admitInterrupt(_ request: TranslationRequest) -> Admission {
+    if request.access == .write, request.length == 4, request.address.isAligned(2) { return .interrupt }
+    if request.access == .read, request.attributes.contains(.zeroLength) { return .bypass }
+    if case .disabled = mode { return .bypass }
+    return .fault(fault(.interruptRangeRequest, reported: true))
+  }
+
+  // MARK: Resolution
+
+  mutating func resolve(
+    _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
+  ) -> Resolution {
+    if case .scalable = mode { return resolveScalable(request, at: &time, through: port) }
+    return resolveLegacy(request, at: &time, through: port)
+  }
+
+  /// A fault for the given reason: qualified ones are silent if a structure that was read asks for it (FPD).
+  func fault(_ reason: FaultReason, reported: Bool) -> TranslationFault {
+    TranslationFault(code: UInt16(reason.rawValue), isReported: reported || !reason.isQualified)
+  }
+
+  /// The second-stage format of the given AW (1 to 3).
+  func secondStageFormat(width: UInt8) -> VTdSecondStage { secondStageFormats[Int(min(max(width, 1), 3)) - 1] }
+
+  /// Reads a structure of up to eight words that hardware fetches in one piece; `nil` if any of it aborts.
+  func fetch<Words: SIMD>(
+    _ type: Words.Type, at address: PhysicalAddress, time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
+  ) -> Words? where Words.Scalar == UInt64 {
+    time = port.pointee.read(at: time)
+    guard address.rawValue >> UInt64(identity.hostAddressWidth) == 0 else { return nil }
+    var words = Words()
+    for index in 0..<Words.scalarCount {
+      guard let word = memory.read64(address.advanced(by: UInt64(index) * 8)) else { return nil }
+      words[index] = word
+    }
+    return words
+  }
+
+  /// What stops a request that passes through: an address beyond the host address width, or in the interrupt range.
+  func passThroughFault(_ request: TranslationRequest, beyondWidth: FaultReason, interruptRange: FaultReason) -> FaultReason? {
+    if request.address.rawValue >> UInt64(identity.hostAddressWidth) != 0 { return beyondWidth }
+    return InterruptAddressRange.contains(request.address) ? interruptRange : nil
+  }
+
+  /// Whether an address is beyond what a second stage of the given AW translates: min(MGAW, AGAW) bits.
+  func isBeyondSecondStage(_ address: IOVirtualAddress, width: UInt8) -> Bool {
+    let bits = rules.inputWidth(secondStageWidth: width)
+    return bits < 64 && address.rawValue >> UInt64(bits) != 0
+  }
+
+  // MARK: Walks
+
+  func demand(_ request: TranslationRequest) -> WalkDemand {
+    // A zero-length read may be served by a page that can only be written (CAP.ZLR).
+    if request.attributes.contains(.zeroLength), request.access == .read, identity.capabilities.zeroLengthRead {
+      return WalkDemand(rights: [], dirty: .leave)
+    }
+    return WalkDemand(request.access, privileged: request.attributes.contains(.privileged))
+  }
+
+  func fault(
+    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
+  ) -> UInt16 {
+    let reason: FaultReason
+    if case .scalable = mode {
+      reason = scalableReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
+    } else {
+      reason = legacyReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
+    }
+    return UInt16(reason.rawValue)
+  }
+
+  /// Whether it is the write permission that is missing; an AtomicOp that lacks both lacks that one first.
+  func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
+    request.access.writes && !rights.permissions(privileged: request.attributes.contains(.privileged)).contains(.write)
+  }
+}
