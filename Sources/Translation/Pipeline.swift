@@ -273,13 +273,4 @@ import PageTables
     secondStageCaches.removeAll(covering: range, where: matches)
     missStatus.forgetTables(covering: range, where: matches)
   }
-
-  /// Starts all counters again, and keeps what the caches hold.
-  public mutating func resetCounters() {
-    iotlbCounters = CacheCounters()
-    walks = 0
-    walkReads = 0
-    port.pointee.reads = 0
-    port.pointee.updates = 0
-  }
 }

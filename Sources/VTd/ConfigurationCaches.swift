@@ -93,9 +93,4 @@ struct ConfigurationCaches: ~Copyable {
     let removed = pasids.removeAll { tag, _, entry in matches(entry.domain, PASID(UInt32(truncatingIfNeeded: tag))) }
     pasidCounters.invalidations += UInt64(removed)
   }
-
-  mutating func resetCounters() {
-    contextCounters = CacheCounters()
-    pasidCounters = CacheCounters()
-  }
 }

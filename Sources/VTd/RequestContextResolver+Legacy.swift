@@ -30,7 +30,7 @@ extension RequestContextResolver {
     return .context(
       TranslationContext(
         stages: .second, domain: UInt32(entry.domain.rawValue), addressSpace: 0,
-        secondStage: .vtd(secondStageFormat(width: entry.width), root: entry.secondStageTable), reportsFaults: reports))
+        secondStage: secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))
   }
 
   private mutating func readLegacyContext(

@@ -81,13 +81,12 @@ extension RequestContextResolver {
           stages: .passThrough, domain: domain, addressSpace: pasid.rawValue, reportsFaults: reports, forcesSnoop: entry.pageSnoop))
     case .secondStage:
       if isBeyondSecondStage(request.address, width: entry.width) { return .fault(fault(.secondStageBeyondWidth, reported: reports)) }
-      var format = secondStageFormat(width: entry.width)
-      format.updatesFlags = entry.secondStageAccessedDirty
-      format.canUpdate = entry.pageWalkSnoop
+      let format = secondStage(
+        width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop)
       return .context(
         TranslationContext(
-          stages: .second, domain: domain, addressSpace: pasid.rawValue,
-          secondStage: .vtd(format, root: entry.secondStageTable), reportsFaults: reports, forcesSnoop: entry.pageSnoop))
+          stages: .second, domain: domain, addressSpace: pasid.rawValue, secondStage: format,
+          secondStageRoot: entry.secondStageTable, reportsFaults: reports, forcesSnoop: entry.pageSnoop))
     case .firstStage, .nested, nil:
       return .fault(fault(.pasidEntryInvalid, reported: reports))
     }

@@ -24,33 +24,42 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   let identity: UnitIdentity
   let rules: EntryRules
   let memory: MemoryView
-  private let secondStageFormats: InlineArray<3, VTdSecondStage>
+  private let choices: ImplementationChoices
+  // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
+  private let formats: UnsafeMutablePointer<VTdSecondStage>
+  private let storage = OwnedStorage()
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     self.identity = identity
+    self.choices = choices
     self.memory = memory
-    rules = EntryRules(identity, options: choices.entryOptions)
+    rules = EntryRules(identity, options: choices.entries)
     caches = ConfigurationCaches(parameters)
     let features = VTdSecondStage.Features(
       hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
       pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
-      transientMapping: choices.transientMappingHint && identity.extended.deviceTLB,
-      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .eachLevel)
-    secondStageFormats = InlineArray { VTdSecondStage(levels: UInt8($0) + 3, features: features) }
+      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel)
+    formats = storage.array(uninitialized: 9)
+    for width in 0..<3 {
+      let levels = UInt8(width) + 3
+      (formats + width * 3).initialize(to: VTdSecondStage(levels: levels, features: features))
+      (formats + width * 3 + 1).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true))
+      (formats + width * 3 + 2).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true, coherent: false))
+    }
   }
 
   /// Follows the control plane: GSTS.TES, and RTADDR as SRTP latched it.
   mutating func follow(_ state: TranslationState) {
-    root = state.rootTable
-    guard state.translationEnabled else {
+    root = state.rootTable.table
+    guard state.isEnabled else {
       mode = .disabled
       return
     }
     switch state.mode {
     case .legacy: mode = .legacy
     case .scalable where identity.extended.scalableMode: mode = .scalable
-    case .abort where identity.extended.abortDMAMode: mode = .refusing(.abortDMA)
-    case .scalable, .abort, .reserved: mode = .refusing(.tableModeInvalid)
+    case .abortDMA where identity.extended.abortDMAMode: mode = .refusing(.abortDMA)
+    case .scalable, .abortDMA, .reserved: mode = .refusing(.tableModeInvalid)
     }
   }
 
@@ -78,7 +87,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private func admitInterrupt(_ request: TranslationRequest) -> Admission {
     if request.access == .write, request.length == 4, request.address.isAligned(2) { return .interrupt }
     if request.access == .read, request.attributes.contains(.zeroLength) { return .bypass }
-    if case .disabled = mode { return .bypass }
+    if case .disabled = mode, !choices.interruptRangeFaultsWhileDisabled { return .bypass }
     return .fault(fault(.interruptRangeRequest, reported: true))
   }
 
@@ -97,7 +106,10 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   /// The second-stage format of the given AW (1 to 3).
-  func secondStageFormat(width: UInt8) -> VTdSecondStage { secondStageFormats[Int(min(max(width, 1), 3)) - 1] }
+  func secondStage(width: UInt8, accessedDirty: Bool = false, coherent: Bool = true) -> SecondStage {
+    let flags = accessedDirty ? (coherent ? 1 : 2) : 0
+    return .vtd(UnsafePointer(formats + (Int(min(max(width, 1), 3)) - 1) * 3 + flags))
+  }
 
   /// Reads a structure of up to eight words that hardware fetches in one piece; `nil` if any of it aborts.
   func fetch<Words: SIMD>(
@@ -147,8 +159,13 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     return UInt16(reason.rawValue)
   }
 
-  /// Whether it is the write permission that is missing; an AtomicOp that lacks both lacks that one first.
+  /// Whether it is the write permission whose lack is reported; an AtomicOp may lack both.
   func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
-    request.access.writes && !rights.permissions(privileged: request.attributes.contains(.privileged)).contains(.write)
+    let granted = rights.permissions(privileged: request.attributes.contains(.privileged))
+    if request.access == .atomic, !choices.atomicReportsWriteFirst, !granted.contains(.read) { return false }
+    return request.access.writes && !granted.contains(.write)
   }
+
+  /// Whether a request with PASID 0 is refused in a unit without RID_PASID.
+  var refusesPASIDZero: Bool { choices.pasidZeroIsRequesterPASID }
 }

@@ -12,55 +12,46 @@ struct TranslationUnit: ~Copyable {
   var resolver: RequestContextResolver
   /// The time up to which walks have filled the caches when an invalidation comes.
   var now = SimTime.zero
-  private let maximumAddressMask: UInt8
-  private let domainMask: UInt16
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     pipeline = Pipeline(parameters, memory: memory)
     resolver = RequestContextResolver(identity, choices: choices, parameters: parameters, memory: memory)
-    maximumAddressMask = identity.capabilities.maximumAddressMask
-    domainMask = UInt16.mask(width: identity.capabilities.domainIDWidth)
   }
 
-  mutating func translate(_ request: TranslationRequest, at time: SimTime) -> TranslationResponse {
-    pipeline.translate(request, at: time, resolver: &resolver)
+  mutating func translate(_ request: TranslationRequest, at time: SimTime, into response: inout TranslationResponse) {
+    pipeline.translate(request, at: time, resolver: &resolver, into: &response)
   }
-
-  // Domain bits beyond the supported width are ignored in commands.
-  private func tag(_ id: DomainID) -> UInt32 { UInt32(id.rawValue & domainMask) }
 }
 
 extension TranslationUnit: InvalidationReceiver {
-  mutating func invalidate(_ descriptor: InvalidationDescriptor) {
+  mutating func invalidate(_ request: InvalidationRequest) {
     pipeline.finishWalks(until: now)
-    switch descriptor {
-    case .contextCache(let invalidation): invalidateContexts(invalidation)
-    case .pasidCache(let invalidation): invalidatePASIDs(invalidation)
-    case .iotlb(let invalidation): invalidateIOTLB(invalidation.scope)
-    case .pasidIOTLB(let invalidation): invalidateByPASID(invalidation)
-    case .deviceTLB, .pasidDeviceTLB, .interruptEntryCache, .wait, .pageGroupResponse, .hostPermission: break
+    switch request {
+    case .everything: invalidateEverything()
+    case .contexts(let scope): invalidateContexts(scope)
+    case .pasids(let invalidation): invalidatePASIDs(invalidation)
+    case .translations(let invalidation): invalidateTranslations(invalidation.scope)
+    case .addressSpace(let invalidation): invalidateAddressSpace(invalidation)
+    // No cache here holds any of this.
+    case .interruptEntries, .hostPermissions, .deviceTLB, .pasidDeviceTLB, .pageGroupResponse: break
     }
   }
 
-  mutating func invalidateEverything() {
-    pipeline.finishWalks(until: now)
+  private mutating func invalidateEverything() {
     resolver.caches.removeContexts { _, _ in true }
     resolver.caches.removePASIDs { _, _ in true }
     pipeline.invalidateTranslations { _, _ in true }
     pipeline.invalidateSecondStageTables { _ in true }
   }
 
-  private mutating func invalidateContexts(_ invalidation: ContextCacheInvalidation) {
-    switch invalidation {
-    case .global: resolver.caches.removeContexts { _, _ in true }
-    case .domain(let id):
-      // Scalable-mode entries carry no domain, so that any of them may be meant.
-      let masked = DomainID(id.rawValue & domainMask)
-      resolver.caches.removeContexts { _, domain in domain.map { $0 == masked } ?? true }
-    case .device(let source, let functionMask, let id):
-      let masked = DomainID(id.rawValue & domainMask)
+  private mutating func invalidateContexts(_ scope: ContextScope) {
+    switch scope {
+    case .all: resolver.caches.removeContexts { _, _ in true }
+    // Scalable-mode entries carry no domain, so that any of them may be meant.
+    case .domain(let id): resolver.caches.removeContexts { _, domain in domain.map { $0 == id } ?? true }
+    case .requester(let source, let functionMask, let id):
       resolver.caches.removeContexts { requester, domain in
-        ContextCacheInvalidation.covers(source, functionMask: functionMask, requester) && (domain.map { $0 == masked } ?? true)
+        ContextCacheInvalidation.covers(source, functionMask: functionMask, requester) && (id == nil || domain == nil || domain == id)
       }
     }
   }
@@ -68,53 +59,46 @@ extension TranslationUnit: InvalidationReceiver {
   private mutating func invalidatePASIDs(_ invalidation: PASIDCacheInvalidation) {
     switch invalidation {
     case .global: resolver.caches.removePASIDs { _, _ in true }
-    case .domain(let id):
-      let masked = DomainID(id.rawValue & domainMask)
-      resolver.caches.removePASIDs { domain, _ in domain == masked }
-    case .pasid(let id, let pasid):
-      let masked = DomainID(id.rawValue & domainMask)
-      resolver.caches.removePASIDs { $0 == masked && $1 == pasid }
+    case .domain(let id): resolver.caches.removePASIDs { domain, _ in domain == id }
+    case .pasid(let id, let pasid): resolver.caches.removePASIDs { $0 == id && $1 == pasid }
     }
   }
 
-  private mutating func invalidateIOTLB(_ scope: IOTLBInvalidation.Scope) {
+  private mutating func invalidateTranslations(_ scope: IOTLBInvalidation.Scope) {
     switch scope {
     case .global:
       pipeline.invalidateTranslations { _, _ in true }
       pipeline.invalidateSecondStageTables { _ in true }
-    case .domain(let id): invalidateDomain(tag(id))
-    case .pages(let id, let range, let leafOnly):
-      // A mask beyond MAMV is not provided for; the whole domain includes whatever was meant.
-      if range.addressMask > maximumAddressMask { return invalidateDomain(tag(id)) }
-      invalidatePages(tag(id), range, leafOnly: leafOnly)
+    case .domain(let id):
+      let domain = UInt32(id.rawValue)
+      pipeline.invalidateTranslations { _, entry in entry.domain == domain }
+      pipeline.invalidateSecondStageTables { $0.domain == domain }
+    case .pages(let id, let range, let leafOnly): invalidatePages(UInt32(id.rawValue), range, leafOnly: leafOnly)
     }
-  }
-
-  private mutating func invalidateDomain(_ domain: UInt32) {
-    pipeline.invalidateTranslations { _, entry in entry.domain == domain }
-    pipeline.invalidateSecondStageTables { $0.domain == domain }
   }
 
   private mutating func invalidatePages(_ domain: UInt32, _ range: PageRange, leafOnly: Bool) {
-    // Second-stage ranges say nothing of the addresses that a first stage translates: those entries all go.
-    pipeline.invalidateTranslations { _, entry in entry.domain == domain && (entry.stages == .first || entry.stages == .nested) }
-    pipeline.invalidateTranslations(of: range.addresses) { _, entry in
-      entry.domain == domain && (entry.stages == .second || entry.stages == .passThrough)
-    }
+    pipeline.invalidateTranslations(of: range.addresses) { _, entry in entry.domain == domain }
+    // A second-stage range says nothing of the addresses that a first stage translates: all such entries of the domain go.
+    pipeline.invalidateTranslations { _, entry in entry.domain == domain && entry.stages != .second && entry.stages != .passThrough }
     if !leafOnly { pipeline.invalidateSecondStageTables(of: range.addresses) { $0.domain == domain } }
   }
 
-  private mutating func invalidateByPASID(_ invalidation: PASIDIOTLBInvalidation) {
+  private mutating func invalidateAddressSpace(_ invalidation: PASIDIOTLBInvalidation) {
     switch invalidation {
     case .pasid(let id, let pasid):
-      let domain = tag(id)
-      pipeline.invalidateTranslations { _, entry in entry.domain == domain && entry.addressSpace == pasid.rawValue }
+      pipeline.invalidateTranslations { _, entry in entry.domain == UInt32(id.rawValue) && entry.addressSpace == pasid.rawValue }
     case .pages(let id, let pasid, let range, leafOnly: _):
       // Only entries that a first stage made are reached by page.
-      let domain = tag(id)
       pipeline.invalidateTranslations(of: range.addresses) { _, entry in
-        entry.domain == domain && entry.addressSpace == pasid.rawValue && (entry.stages == .first || entry.stages == .nested)
+        entry.domain == UInt32(id.rawValue) && entry.addressSpace == pasid.rawValue
+          && (entry.stages == .first || entry.stages == .nested)
       }
     }
   }
+}
+
+extension PageRange {
+  /// Every address of the run.
+  fileprivate var addresses: ClosedRange<UInt64> { base.rawValue...last.rawValue }
 }

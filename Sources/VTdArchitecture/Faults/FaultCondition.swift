@@ -102,6 +102,9 @@ extension FaultReason {
     return conditions.isEmpty ? nil : conditions.map(\.meaning).joined(separator: "; ")
   }
 
+  /// Whether the reason concerns interrupts, so that a record holds an index instead of an address.
+  @inlinable public var isInterruptFault: Bool { rawValue & 0xF0 == 0x20 }
+
   /// Whether FPD of an entry used for the request suppresses the record: false for faults met before any such entry is known.
   @inlinable public var isQualified: Bool {
     switch rawValue {

@@ -9,7 +9,9 @@ extension InvalidationDescriptor {
   }
 
   /// The layout that fits the type field of the given first word.
-  public static func layout(of low: UInt64) -> StructureDeclaration? { low[bits: 9...11] == 0 ? layout(type: UInt8(low[bits: 0...3])) : nil }
+  public static func layout(of low: UInt64) -> StructureDeclaration? {
+    low[bits: 9...11] == 0 ? layout(type: UInt8(low[bits: 0...3])) : nil
+  }
 
   private static func descriptor(_ name: String, _ fields: [RegisterField]) -> StructureDeclaration {
     StructureDeclaration(

@@ -20,6 +20,36 @@ import Hardware
 
 /// Which descriptors a unit accepts, and what they say (VT-d rev 5.10 section 6.5.2).
 @frozen public struct DescriptorRules: Sendable {
+  /// Where the specification leaves a choice.
+  @frozen public struct Options: Hashable, Sendable {
+    /// Whether bit 66 of a page group response is reserved, as revisions 4.0 to 5.0 have it; drivers set it, and hardware takes it.
+    public var strictResponseBit: Bool
+    /// The error of a reserved granularity, and of a page-selective invalidation without CAP.PSI; both are "invalid descriptors".
+    public var granularityError: InvalidationQueueError
+    /// The error of a translation table mode that the unit does not support, though it is not reserved.
+    public var unsupportedModeError: InvalidationQueueError
+    /// Whether the types of legacy mode are taken with 128-bit descriptors in other modes too, as emulators do; the specification demands
+    /// 256-bit descriptors there.
+    public var acceptsNarrowDescriptors: Bool
+    /// Whether device-TLB invalidations are taken, and do nothing, in a unit without device-TLB support, as emulators do; the specification
+    /// has them as invalid types there.
+    public var acceptsUnsupportedDeviceTLB: Bool
+
+    /// The given choices.
+    public init(
+      strictResponseBit: Bool = false, granularityError: InvalidationQueueError = .invalidType,
+      unsupportedModeError: InvalidationQueueError = .translationTableMode, acceptsNarrowDescriptors: Bool = false,
+      acceptsUnsupportedDeviceTLB: Bool = false
+    ) {
+      self.acceptsNarrowDescriptors = acceptsNarrowDescriptors
+      self.acceptsUnsupportedDeviceTLB = acceptsUnsupportedDeviceTLB
+      self.strictResponseBit = strictResponseBit
+      self.granularityError = granularityError
+      self.unsupportedModeError = unsupportedModeError
+    }
+  }
+
+  @usableFromInline let options: Options
   @usableFromInline let reserved: InlineArray<10, SIMD2<UInt64>>
   @usableFromInline let modes: UInt8
   @usableFromInline let wideDescriptors: Bool
@@ -36,19 +66,19 @@ import Hardware
   /// - Parameters:
   ///   - identity: The unit.
   ///   - revision: Decides whether HPT invalidation exists.
-  ///   - strictResponseBit: Whether bit 66 of a page group response is reserved, as revisions 4.0 to 5.0 have it; drivers set it, and
-  ///     hardware takes it.
-  public init(_ identity: UnitIdentity, revision: RevisionProfile = .revision4, strictResponseBit: Bool = false) {
+  ///   - options: Where the specification leaves a choice.
+  public init(_ identity: UnitIdentity, revision: RevisionProfile = .revision4, options: Options = Options()) {
+    self.options = options
     let registers = identity.registerIdentity(revision)
     reserved = InlineArray { index in
       let layout = InvalidationDescriptor.layouts[index]
-      let strict: UInt64 = strictResponseBit && index == 8 ? 1 << 2 : 0
+      let strict: UInt64 = options.strictResponseBit && index == 8 ? 1 << 2 : 0
       return [layout.reservedMask(word: 0, for: registers), layout.reservedMask(word: 1, for: registers) | strict]
     }
     let extended = identity.extended
     modes = TranslationTableMode.allCases.reduce(0) { $0 | ($1.isSupported(by: extended) ? 1 << $1.rawValue : 0) }
     wideDescriptors = extended.scalableMode || extended.abortDMAMode
-    deviceTLB = extended.deviceTLB
+    deviceTLB = extended.deviceTLB || options.acceptsUnsupportedDeviceTLB
     pageRequests = extended.pageRequests
     hostPermissionTables = revision == .revision5 && extended.hostPermissionTables
     pageSelective = identity.capabilities.pageSelectiveInvalidation
@@ -59,8 +89,10 @@ import Hardware
 
   /// Whether the queue can run at all in a mode with descriptors of a width; `nil` if it can.
   @inlinable public func error(mode: TranslationTableMode, wide: Bool) -> InvalidationQueueError? {
-    guard modes &>> mode.rawValue & 1 != 0 else { return .translationTableMode }
-    return wide ? (wideDescriptors ? nil : .descriptorWidth) : (mode == .legacy ? nil : .descriptorWidth)
+    guard mode != .reserved else { return .translationTableMode }
+    guard modes &>> mode.rawValue & 1 != 0 else { return options.unsupportedModeError }
+    let fits = wide ? wideDescriptors : mode == .legacy || options.acceptsNarrowDescriptors
+    return fits ? nil : .descriptorWidth
   }
 
   /// What a descriptor says, or why it is refused.
@@ -76,14 +108,26 @@ import Hardware
     let low = words[0]
     let high = words[1]
     let type = Int(truncatingIfNeeded: low[bits: 0...3])
-    guard low[bits: 9...11] == 0, type >= 1, type <= (mode == .legacy ? 5 : 10), let descriptor = parse(type, low, high) else {
+    guard low[bits: 9...11] == 0, type >= 1, type <= (mode == .legacy || !wide ? 5 : 10), exists(type) else {
       return .failure(.invalidType)
     }
+    guard let descriptor = parse(type, low, high) else { return .failure(options.granularityError) }
     let mask = reserved[type - 1]
     guard low & mask[0] | high & mask[1] == 0, !wide || words[2] | words[3] == 0 else { return .failure(.reservedField) }
     return .success(descriptor)
   }
 
+  /// Whether the unit has a type, 1 to 10.
+  @inlinable func exists(_ type: Int) -> Bool {
+    switch type {
+    case 3, 8: deviceTLB
+    case 9: pageRequests
+    case 10: hostPermissionTables
+    default: true
+    }
+  }
+
+  /// What a descriptor of a type that the unit has says; `nil` if its granularity is reserved.
   @inlinable func parse(_ type: Int, _ low: UInt64, _ high: UInt64) -> InvalidationDescriptor? {
     let granularity = low[bits: 4...5]
     let domain = DomainID(UInt16(truncatingIfNeeded: low >> 16) & domainMask)
@@ -107,7 +151,6 @@ import Hardware
       }
       return .iotlb(IOTLBInvalidation(scope, drainReads: low[bit: 7], drainWrites: low[bit: 6]))
     case 3:
-      guard deviceTLB else { return nil }
       return .deviceTLB(
         device(
           source: low[bits: 32...47], low, maximumPending: low[bits: 16...20],
@@ -132,19 +175,16 @@ import Hardware
       default: return nil
       }
     case 8:
-      guard deviceTLB else { return nil }
       let device = device(
         source: low[bits: 16...31], low, maximumPending: low[bits: 4...8],
         EncodedPageRange(address: IOVirtualAddress(high), large: high[bit: 11]))
       return .pasidDeviceTLB(PASIDDeviceTLBInvalidation(device, pasid: pasid, global: high[bit: 0]))
     case 9:
-      guard pageRequests else { return nil }
       return .pageGroupResponse(
         PageGroupResponse(
           requester: RequesterID(UInt32(truncatingIfNeeded: low[bits: 16...31])), pasid: low[bit: 4] ? pasid : nil,
           group: UInt16(truncatingIfNeeded: high[bits: 3...11]), code: UInt8(truncatingIfNeeded: low[bits: 12...15])))
     default:
-      guard hostPermissionTables else { return nil }
       switch granularity {
       case 1: return .hostPermission(.global)
       case 2: return .hostPermission(.domain(domain))

@@ -19,8 +19,6 @@ import Hardware
   @inlinable public var base: IOVirtualAddress { sizeLog2 >= 64 ? IOVirtualAddress(0) : address.alignedDown(sizeLog2) }
   /// The last address.
   @inlinable public var last: IOVirtualAddress { IOVirtualAddress(base.rawValue | .mask(width: Int(sizeLog2))) }
-  /// Every address of the run.
-  @inlinable public var addresses: ClosedRange<UInt64> { base.rawValue...last.rawValue }
   /// Whether the naturally aligned block of 2^`sizeLog2` bytes at `block` shares an address with the run.
   @inlinable public func overlaps(_ block: IOVirtualAddress, sizeLog2 size: UInt8) -> Bool {
     let larger = max(size, sizeLog2)

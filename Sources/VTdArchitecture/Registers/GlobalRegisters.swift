@@ -75,12 +75,14 @@ extension Registers {
     region("PHMLIMIT", RegisterOffset.protectedHighMemoryLimit, width: 64, if: capability(6), "protected high memory limit"),
   ]
 
-  // The regions' alignment is the implementation's: 2 MiB here.
+  /// The alignment of protected memory regions, which is the implementation's to choose: 2 MiB.
+  public static let protectedMemoryAlignmentLog2 = 21
+
   private static func region(
     _ name: String, _ offset: UInt64, width: Int, if condition: RegisterCondition, _ meaning: String
   ) -> RegisterDeclaration {
     RegisterDeclaration(
       name, at: .constant(offset), width: width, if: condition, meaning,
-      fields: [RegisterField("ADDR", 21...(width - 1), .readWrite, "address, a multiple of 2 MiB")])
+      fields: [RegisterField("ADDR", protectedMemoryAlignmentLog2...(width - 1), .readWrite, "address, a multiple of 2 MiB")])
   }
 }

@@ -14,8 +14,7 @@ extension Registers {
         "IQA", at: .constant(RegisterOffset.invalidationQueueAddress), width: 64, if: extended(1), "invalidation queue address",
         fields: [
           RegisterField("QS", 0...2, .readWrite, "2^QS pages"),
-          RegisterField(
-            "DW", 11, .readWrite, "descriptor width", values: [0: "128 bits", 1: "256 bits"], if: .any([extended(43), extended(52)])),
+          RegisterField("DW", 11, .readWrite, "descriptor width", values: [0: "128 bits", 1: "256 bits"]),
           RegisterField("IQA", 12...63, .readWrite, "queue address, bits 63:12"),
         ]),
       RegisterDeclaration(

@@ -1,6 +1,7 @@
 import Hardware
 
 extension Registers {
+  private static let counting = RegisterCondition.all([extended(51), .set(FieldReference("PERFCAP", 0...15))])
   private static let counters = RegisterQuantity.field(FieldReference("PERFCAP", 0...15))
 
   private static func pointer(_ name: String, _ offset: UInt64, _ target: String) -> RegisterDeclaration {
@@ -39,7 +40,7 @@ extension Registers {
         "PERFEVNTCAP", at: 0x380, width: 64, count: .field(FieldReference("PERFCAP", 24...28)), stride: 8, if: extended(51),
         "events of a group", fields: [RegisterField("EVENTS", 0...27, .readOnly, "bitmap of the events that can be counted")]),
       RegisterDeclaration(
-        "PERFCFG", at: .field(FieldReference("PERFCFGOFF", 0...31)), width: 64, count: counters, stride: 0x100, if: extended(51),
+        "PERFCFG", at: .field(FieldReference("PERFCFGOFF", 0...31)), width: 64, count: counters, stride: 0x100, if: counting,
         "counter configuration",
         fields: [
           RegisterField("EN", 0, .readOnly, "the counter counts"),
@@ -49,10 +50,10 @@ extension Registers {
           RegisterField("ES", 32...59, .readWrite, "bitmap of the events counted"),
         ]),
       RegisterDeclaration(
-        "PERFFRZ", at: .field(FieldReference("PERFFRZOFF", 0...31)), width: 64, if: extended(51), "freeze status",
+        "PERFFRZ", at: .field(FieldReference("PERFFRZOFF", 0...31)), width: 64, if: counting, "freeze status",
         fields: [RegisterField("FRZ", 0...63, .readOnly, "bitmap of frozen counters")]),
       RegisterDeclaration(
-        "PERFOVF", at: .field(FieldReference("PERFOVFOFF", 0...31)), width: 64, if: extended(51), "overflow status",
+        "PERFOVF", at: .field(FieldReference("PERFOVFOFF", 0...31)), width: 64, if: counting, "overflow status",
         fields: [RegisterField("OVF", 0...63, .writeOneToClear, "bitmap of counters that rolled over")]),
     ]
 }

@@ -34,7 +34,8 @@ public enum Registers {
         "\(cause) event message address", fields: [RegisterField("MA", 2...31, .readWrite, "address of the message, bits 31:2")]),
       RegisterDeclaration(
         prefix + "UADDR", at: .constant(offset + RegisterOffset.eventUpperAddressDistance), width: 32, if: condition,
-        "\(cause) event message upper address", fields: [RegisterField("MUA", 0...31, .readWrite, "address of the message, bits 63:32")]),
+        "\(cause) event message upper address",
+        fields: [RegisterField("MUA", 0...31, .readWrite, "address of the message, bits 63:32", if: extended(4))]),
     ]
   }
 }

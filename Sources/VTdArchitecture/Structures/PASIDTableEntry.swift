@@ -1,7 +1,7 @@
 import Hardware
 
 /// PGTT: how a PASID table entry translates.
-@frozen public enum TranslationStages: UInt8, Hashable, Sendable, CaseIterable {
+@frozen public enum PASIDTranslationType: UInt8, Hashable, Sendable, CaseIterable {
   /// First stage only.
   case firstStage = 1
   /// Second stage only.
@@ -19,7 +19,7 @@ import Hardware
   /// The entry of the given words.
   @inlinable public init(words: SIMD8<UInt64> = .zero) { self.words = words }
   /// A present entry.
-  @inlinable public init(stages: TranslationStages, domain: DomainID) {
+  @inlinable public init(stages: PASIDTranslationType, domain: DomainID) {
     words = .zero
     present = true
     stagesCode = stages.rawValue
@@ -61,7 +61,7 @@ import Hardware
     set { self[0, 6...8] = UInt64(newValue) }
   }
   /// PGTT; `nil` if reserved.
-  @inlinable public var stages: TranslationStages? {
+  @inlinable public var stages: PASIDTranslationType? {
     switch stagesCode {
     case 1: .firstStage
     case 2: .secondStage
