@@ -55,6 +55,16 @@ import VTdArchitecture
     }
   }
 
+  @Test("The lowest free id comes again first, and the end of a pass-through address space frees none")
+  func lowestFree() throws {
+    let driver = try FakeUnit(capabilities: Self.few).bringUp()
+    let spaces = try (0..<3).map { _ in try driver.makeAddressSpace(.secondStage) }
+    try driver.removeAddressSpace(try driver.makeAddressSpace(.passThrough))
+    try driver.removeAddressSpace(spaces[0])
+    let next = try (0..<2).map { _ in try driver.makeAddressSpace(.secondStage) }
+    #expect(next.map { driver.domainID(of: $0)?.rawValue } == [2, 5])
+  }
+
   @Test("Kinds that the unit lacks are refused")
   func unsupported() throws {
     let noPassThrough = try FakeUnit(extended: FakeUnit.extended & ~(1 << 6)).bringUp()

@@ -113,6 +113,19 @@ import VTdArchitecture
     #expect(driver.activity.replacements == 1)
   }
 
+  @Test("An unmap that can't split its last page is an error, and what is gone by then is invalidated")
+  func outOfTables() throws {
+    let unit = try FakeUnit()
+    let driver = try unit.bringUp()
+    let space = try driver.makeAddressSpace(.secondStage)
+    try driver.map(IOVirtualAddress(0), to: PhysicalAddress(0), length: 0x40_0000, permissions: .read, in: space)
+    while unit.tables.allocate() != nil {}
+    #expect(throws: HostDriverError.pageTable(.outOfTables)) { try driver.unmap(IOVirtualAddress(0), length: 0x20_1000, in: space) }
+    #expect(unit.translate(0, driver, space) == nil)
+    #expect(unit.translate(0x20_0000, driver, space) == PhysicalAddress(0x20_0000))
+    #expect(unit.takeDescriptors() == [pages(0, 10)])
+  }
+
   @Test("With caching mode a map invalidates its pages too")
   func cachingMode() throws {
     let unit = try FakeUnit(capabilities: FakeUnit.capabilities | 1 << 7)

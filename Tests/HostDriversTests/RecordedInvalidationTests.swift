@@ -100,6 +100,24 @@ import VTdArchitecture
     #expect(unit.tables.allocatedBytes == before + (back ? 0 : 3 << 12))
   }
 
+  @Test("An invalidation of a part of what was unmapped together gives no tables back, and without tables nothing waits")
+  func part() throws {
+    let unit = try FakeUnit()
+    let driver = try unit.bringUp { $0.policy = .recorded }
+    let space = try driver.makeAddressSpace(.secondStage)
+    let domain = try #require(driver.domain(space))
+    try driver.map(IOVirtualAddress(0x1000), to: PhysicalAddress(0), length: 0x3000, permissions: .read, in: space)
+    try driver.unmap(IOVirtualAddress(0x3000), length: 0x1000, in: space)
+    #expect(domain.pending.isEmpty)
+    try driver.unmap(IOVirtualAddress(0x1000), length: 0x2000, in: space)
+    for page in [0x1000, 0x2000] as [UInt64] {
+      try driver.invalidate(.pages(IOVirtualAddress(page), length: 0x1000, domain: 2, leafOnly: false))
+      #expect(domain.pending.tables.count == 3)
+    }
+    try driver.invalidate(.pages(IOVirtualAddress(0), length: 0x4000, domain: 2, leafOnly: false))
+    #expect(domain.pending.isEmpty)
+  }
+
   @Test("Tables of a removed address space come back with a global invalidation")
   func retired() throws {
     let unit = try FakeUnit()
