@@ -9,6 +9,7 @@ let package = Package(
     .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
     .library(name: "VTd", targets: ["VTd"]),
+    .library(name: "HostDrivers", targets: ["HostDrivers"]),
   ],
   targets: [
     .target(name: "Hardware"),
@@ -20,6 +21,8 @@ let package = Package(
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
     .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
     .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
+    .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
+    .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,104 @@
+import Hardware
+
+/// Software that programs one IOMMU through a bus, as an operating system does.
+public protocol HostDriver: AddressSpaceOwner {
+  /// Finds out what the unit can do, sets it up and turns translation on.
+  func bringUp() throws(HostDriverError)
+
+  /// Takes an interrupt that the unit sent; one that isn't the driver's has no effect.
+  func receive(_ message: InterruptMessage)
+
+  /// Reads and clears every fault record of the unit, and hands out what has been read since the last call, oldest first.
+  func takeFaults() -> [HostFault]
+
+  /// When something that was put off becomes due; `never` if nothing is.
+  var nextDue: SimTime { get }
+
+  /// Does what is due by now.
+  func runDue() throws(HostDriverError)
+
+  /// Issues one invalidation, whatever the driver's policy.
+  func invalidate(_ scope: InvalidationScope) throws(HostDriverError)
+
+  /// What the driver has done so far.
+  var activity: DriverActivity { get }
+}
+
+/// A blocked request, as a unit reported it.
+public struct HostFault: Hashable, Sendable {
+  /// What was asked.
+  public enum Request: UInt8, Hashable, Sendable {
+    /// A read.
+    case read
+    /// A write.
+    case write
+    /// An AtomicOp.
+    case atomic
+    /// A page request.
+    case pageRequest
+    /// An interrupt.
+    case interrupt
+  }
+
+  /// Who asked.
+  public var requester: RequesterID
+  /// The PASID that the request carried, if any.
+  public var pasid: PASID?
+  /// The address asked for, as exactly as the unit records it; 0 for an interrupt.
+  public var address: IOVirtualAddress
+  /// What was asked.
+  public var request: Request
+  /// The unit's code (VT-d: FR; SMMUv3: event number).
+  public var code: UInt8
+  /// The unit's whole record, first word first.
+  public var words: SIMD2<UInt64>
+
+  /// A fault of the given particulars.
+  public init(
+    requester: RequesterID, pasid: PASID?, address: IOVirtualAddress, request: Request, code: UInt8, words: SIMD2<UInt64>
+  ) {
+    self.requester = requester
+    self.pasid = pasid
+    self.address = address
+    self.request = request
+    self.code = code
+    self.words = words
+  }
+}
+
+/// Counts of what a driver did.
+public struct DriverActivity: Hashable, Sendable {
+  /// Successful calls of `map`.
+  public var maps: UInt64 = 0
+  /// Calls of `unmap` that found something mapped.
+  public var unmaps: UInt64 = 0
+  /// Maps that replaced something.
+  public var replacements: UInt64 = 0
+  /// Bytes unmapped.
+  public var unmappedBytes: UInt64 = 0
+  /// Invalidations of cached context entries, of any scope.
+  public var contextInvalidations: UInt64 = 0
+  /// Invalidations of cached PASID entries, of any scope.
+  public var pasidInvalidations: UInt64 = 0
+  /// Invalidations of all translations.
+  public var globalInvalidations: UInt64 = 0
+  /// Invalidations of a domain's translations, or of those of one PASID.
+  public var domainInvalidations: UInt64 = 0
+  /// Invalidations of a range of pages.
+  public var pageInvalidations: UInt64 = 0
+  /// Times the driver waited for invalidations to complete.
+  public var waits: UInt64 = 0
+  /// Deferred flushes, of one domain or of all.
+  public var deferredFlushes: UInt64 = 0
+  /// Table frames given back.
+  public var freedTables: UInt64 = 0
+  /// Fault records read.
+  public var faults: UInt64 = 0
+  /// Times a unit had more faults than it could record.
+  public var faultOverflows: UInt64 = 0
+  /// Fault records dropped because nobody took them.
+  public var droppedFaults: UInt64 = 0
+
+  /// Nothing done yet.
+  public init() {}
+}

@@ -1,0 +1,93 @@
+import Hardware
+import PageTables
+import VTdArchitecture
+
+/// A driver for one VT-d remapping unit: brings it up, owns domains, maps, invalidates, drains faults.
+///
+/// It follows the software side of the specification (VT-d rev 5.10 sections 3, 6 and 7) and knows the unit by its registers, memory and interrupts
+/// alone. First-stage and nested domains would stand beside the second-stage ones as further kinds of `Domain`.
+public final class VTdDriver: HostDriver {
+  /// What an operating system decides.
+  public let configuration: VTdDriverConfiguration
+  /// What the unit says of itself; zeros before `bringUp`.
+  public internal(set) var identity = UnitIdentity(
+    version: ArchitectureVersion(rawValue: 0), capabilities: Capabilities(rawValue: 0), extended: ExtendedCapabilities(rawValue: 0),
+    hostAddressWidth: 52)
+  /// The structures that translation starts from.
+  public internal(set) var mode: TranslationTableMode = .legacy
+  /// What the driver has done so far.
+  public internal(set) var activity = DriverActivity()
+  /// When the oldest deferred unmap must be flushed; `never` if nothing is deferred.
+  public internal(set) var nextDue = SimTime.never
+
+  let bus: any HostBus
+  let memory: MemoryView
+  let tables: TableMemory
+
+  var isRunning = false
+  var rootTable = PhysicalAddress(0)
+  // Without queued invalidation the registers do.
+  var queue: DescriptorQueue?
+  var secondStageFormat = VTdSecondStage(levels: 4)
+  // Addresses of requests have at most so many bits.
+  var addressWidth: UInt8 = 48
+
+  var domainIDs = DomainIDAllocator(width: 4, reserved: 1)
+  // Indexed by address space and by domain id.
+  var domains: [Domain?] = []
+  var domainsByID: [Domain?] = []
+  var requesters: [RequesterID: Requester] = [:]
+  // Domains in whose pending unmaps something waits for a deferred flush.
+  var deferring: [Domain] = []
+  // Frames of removed address spaces that no recorded invalidation has covered yet.
+  var retired: [PhysicalAddress] = []
+  var freedTables: [PhysicalAddress] = []
+  var faultLog: [HostFault] = []
+
+  /// A driver for the unit behind the given bus, which must outlive it.
+  public init(bus: any HostBus, configuration: VTdDriverConfiguration = VTdDriverConfiguration()) {
+    self.bus = bus
+    self.configuration = configuration
+    memory = bus.memory
+    tables = bus.tables
+  }
+
+  /// The domain id that hardware tags an address space's translations with.
+  public func domainID(of space: AddressSpace) -> DomainID? { domain(space)?.id }
+
+  /// Where the second-stage tables of an address space start; `nil` if it has none.
+  public func secondStageTable(of space: AddressSpace) -> PhysicalAddress? { domain(space)?.secondStage?.root }
+
+  func domain(_ space: AddressSpace) -> Domain? {
+    let index = Int(space.rawValue)
+    return index < domains.count ? domains[index] : nil
+  }
+
+  func existing(_ space: AddressSpace) throws(HostDriverError) -> Domain {
+    guard isRunning else { throw .notRunning }
+    guard let domain = domain(space) else { throw .unknownAddressSpace(space) }
+    return domain
+  }
+
+  /// Clear frames for a structure in memory.
+  func allocate(sizeLog2: UInt8 = PageSizeLog2.size4K) throws(HostDriverError) -> PhysicalAddress {
+    guard let block = tables.allocate(sizeLog2: sizeLog2) else { throw .outOfMemory }
+    return block
+  }
+
+  /// Writes an entry so that the word with its present bit comes last (VT-d rev 5.10 section 6.8).
+  func store<Words: SIMD<UInt64>>(_ words: Words, at place: PhysicalAddress) {
+    for index in words.indices.reversed() { memory.write64(place.advanced(by: UInt64(index) * 8), words[index]) }
+  }
+
+  /// Polls until `done`, letting time pass in between.
+  func poll(_ what: String, until done: () -> Bool) throws(HostDriverError) {
+    let deadline = bus.now + configuration.timeout
+    while !done() {
+      guard bus.pause(), bus.now <= deadline else {
+        if done() { return }
+        throw .timeout(what)
+      }
+    }
+  }
+}
