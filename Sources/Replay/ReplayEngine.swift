@@ -1,0 +1,213 @@
+import DMATrace
+import Hardware
+import HostDrivers
+import Machine
+import Translation
+import VTd
+
+/// Feeds the records of a trace through a machine and counts what every translation cost.
+///
+/// Accesses go to the remapping unit, split at 4 KiB pages; maps, unmaps and attachments go to the driver, which programs the unit as an
+/// operating system would. A fault is counted, drained by the driver, and the replay goes on.
+public final class ReplayEngine {
+  /// The machine.
+  public let machine: Machine
+  /// What was asked for.
+  public let options: ReplayOptions
+
+  var state: State
+  private let statisticsBox = UniqueBox(ReplayStatistics())
+  let statistics: UnsafeMutablePointer<ReplayStatistics>
+  private let loopBox: UniqueBox<ServerPool>
+  private let spacesBox = UniqueBox(AddressSpaceTable())
+  let spaces: UnsafeMutablePointer<AddressSpaceTable>
+  let unit: RemappingUnit
+  let driver: VTdDriver
+
+  /// What changes from record to record.
+  struct State {
+    /// The number of the next record.
+    var index: UInt64 = 0
+    /// The records replayed, whatever they are.
+    var replayed: UInt64 = 0
+    /// The accesses replayed, the warm-up among them.
+    var accesses: UInt64 = 0
+    var isMeasuring = false
+    var isDone = false
+    /// When the first measured request arrived, and when the last one was done.
+    var firstArrival = SimTime.never
+    /// The time of the first record of a warm-up that is counted in time.
+    var replayStart = SimTime.never
+    var lastCompletion = SimTime.zero
+    var ignored = IgnoredRecords()
+    var baseline = UnitCounters()
+    var response = TranslationResponse()
+    /// What the driver puts off is due then.
+    var driverDue = SimTime.never
+  }
+
+  let isClosedLoop: Bool
+  let firstTouch: Bool
+  let pageSizeLog2: UInt8
+  let passesThrough: Bool
+
+  /// An engine for one replay of a trace whose header is given.
+  public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
+    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded)
+    self.options = options
+    unit = machine.unit
+    driver = machine.driver
+    isClosedLoop = configuration.replay.loop == .closed
+    loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
+    firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
+    pageSizeLog2 = configuration.mapping.pageSize.log2
+    passesThrough = configuration.stages == .passThrough
+    statistics = statisticsBox.pointer
+    spaces = spacesBox.pointer
+    state = State()
+    state.driverDue = driver.nextDue
+  }
+
+  // MARK: Replaying
+
+  /// Replays records, the next ones of the trace.
+  ///
+  /// - Returns: Whether the replay wants more of the trace.
+  public func replay(_ records: UnsafeBufferPointer<TraceRecord>) throws(ReplayError) -> Bool {
+    var observer = NoObserver()
+    return try replay(records, observer: &observer)
+  }
+
+  /// Replays records, the next ones of the trace, and shows an observer every translation.
+  public func replay<Observer: ReplayObserver & ~Copyable>(
+    _ records: UnsafeBufferPointer<TraceRecord>, observer: inout Observer
+  ) throws(ReplayError) -> Bool {
+    // A copy on the stack costs no exclusivity checks.
+    var state = state
+    defer { self.state = state }
+    for place in records.indices {
+      guard try step(records.baseAddress! + place, &state, &observer) else { return false }
+    }
+    return !state.isDone
+  }
+
+  @inline(__always) private func step<Observer: ReplayObserver & ~Copyable>(
+    _ record: UnsafePointer<TraceRecord>, _ state: inout State, _ observer: inout Observer
+  ) throws(ReplayError) -> Bool {
+    let index = state.index
+    state.index &+= 1
+    if options.hasBounds || !state.isMeasuring {
+      switch bounds(record.pointee, index, &state) {
+      case .replay: break
+      case .prepare:
+        if !record.pointee.isAccess { try prepare(record.pointee, index, &state) }
+        return true
+      case .stop: return false
+      }
+    }
+    state.replayed &+= 1
+    if record.pointee.isAccess {
+      try access(record, index, &state, &observer)
+    } else {
+      try prepare(record.pointee, index, &state)
+    }
+    return true
+  }
+
+  @inline(__always) private func access<Observer: ReplayObserver & ~Copyable>(
+    _ record: UnsafePointer<TraceRecord>, _ index: UInt64, _ state: inout State, _ observer: inout Observer
+  ) throws(ReplayError) {
+    let address = record.pointee.address
+    let requester = record.pointee.requester
+    let pasid = record.pointee.pasid
+    var arrival = record.pointee.time
+    var server: UInt32 = 0
+    if isClosedLoop, let grant = loopBox.pointer.pointee.reserve(at: .zero) {
+      arrival = max(grant.start, unit.now)
+      server = grant.server
+    }
+    if state.driverDue <= arrival { try runDriver(until: arrival, index, &state) }
+    let length = max(record.pointee.length, 1)
+    let (sum, overflow) = address.rawValue.addingReportingOverflow(length &- 1)
+    guard !overflow else { throw .wraps(record: index, address: address, length: length) }
+    let last = IOVirtualAddress(sum)
+    if firstTouch { try touch(address, last, requester, pasid, index, &state) }
+    let operation = record.pointee.operation
+    let kind: TranslationRequest.Kind =
+      operation == .translatedRead || operation == .translatedWrite ? .translated : .untranslated
+    let access: AccessKind =
+      operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
+    let attributes = Self.attributes(of: record)
+    state.accesses &+= 1
+    var from = address
+    while true {
+      let pageEnd = IOVirtualAddress(from.rawValue | 4095)
+      let isLast = pageEnd >= last
+      let bytes = (isLast ? last : pageEnd).distance(from: from) &+ 1
+      let request = TranslationRequest(
+        access, at: from, length: UInt32(truncatingIfNeeded: bytes), by: requester, pasid: pasid, kind: kind, attributes: attributes)
+      unit.translate(request, at: arrival, into: &state.response)
+      if state.response.fault != nil { machine.deliverInterrupts() }
+      observer.observe(index, request, state.response)
+      statistics.pointee.record(request, state.response, bytes: bytes, isLastPiece: isLast)
+      if isLast { break }
+      from = pageEnd.advanced(by: 1)
+    }
+    state.firstArrival = min(state.firstArrival, arrival)
+    state.lastCompletion = max(state.lastCompletion, state.response.completion)
+    if isClosedLoop { loopBox.pointer.pointee.release(server, at: state.response.completion) }
+  }
+
+  @inline(__always) private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
+    let given = record.pointee.attributes
+    if given.rawValue == 0, record.pointee.length != 0 { return [] }
+    var attributes: TranslationRequest.Attributes = []
+    if given.contains(.privileged) { attributes.insert(.privileged) }
+    if given.contains(.execute) { attributes.insert(.execute) }
+    if given.contains(.noSnoop) { attributes.insert(.noSnoop) }
+    if given.contains(.noWrite) { attributes.insert(.noWrite) }
+    if record.pointee.length == 0, record.pointee.operation == .read { attributes.insert(.zeroLength) }
+    return attributes
+  }
+
+  // MARK: First touch
+
+  @inline(__always) private func touch(
+    _ first: IOVirtualAddress, _ last: IOVirtualAddress, _ requester: RequesterID, _ pasid: PASID?, _ index: UInt64,
+    _ state: inout State
+  ) throws(ReplayError) {
+    guard let space = spaces.pointee.space(requester, pasid) else {
+      let made = try makeSpace(for: nil, passThrough: passesThrough, index)
+      try attach(requester, pasid, to: made, index)
+      return try touch(first, last, requester, pasid, index, &state)
+    }
+    if passesThrough { return }
+    if space.pointee.pages.hasBit(first), last.pageNumber(pageSizeLog2) == first.pageNumber(pageSizeLog2) { return }
+    try mapUntouched(first, last, in: space, index, &state)
+  }
+
+  @inline(never) private func mapUntouched(
+    _ first: IOVirtualAddress, _ last: IOVirtualAddress, in space: UnsafeMutablePointer<AddressSpaceTable.Space>, _ index: UInt64,
+    _ state: inout State
+  ) throws(ReplayError) {
+    var page = first.alignedDown(pageSizeLog2)
+    while true {
+      if !space.pointee.pages.contains(page) {
+        guard let frame = machine.allocateDataFrame(sizeLog2: pageSizeLog2) else { throw .outOfFrames(record: index) }
+        do {
+          try driver.map(
+            page, to: frame, length: 1 << UInt64(pageSizeLog2), permissions: .readWrite, in: space.pointee.handle,
+            largestPageLog2: pageSizeLog2)
+        } catch {
+          // What cannot be mapped faults in the unit, which knows why.
+          guard case .pageTable = error else { throw .driver(record: index, error) }
+        }
+        space.pointee.pages.insert(page)
+      }
+      let next = page.advanced(by: 1 << UInt64(pageSizeLog2))
+      if next > last || next < page { break }
+      page = next
+    }
+    state.driverDue = driver.nextDue
+  }
+}
