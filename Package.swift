@@ -21,6 +21,7 @@ let package = Package(
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
     .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
     .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
+    .testTarget(name: "VTdTests", dependencies: ["Hardware", "VTdArchitecture", "VTd"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
   ],
