@@ -23,6 +23,8 @@ let package = Package(
     .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
+    .testTarget(
+      name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -3,7 +3,7 @@ import VTdArchitecture
 
 extension VTdDriver {
   /// Takes an interrupt that the unit sent: the fault event makes the driver read the fault records.
-  public func receive(_ message: InterruptMessage) {
+  public func receive(_ message: MessageSignalledInterrupt) {
     if isRunning, message == configuration.faultMessage { drainFaults() }
   }
 
