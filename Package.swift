@@ -24,6 +24,8 @@ let package = Package(
     .testTarget(name: "VTdTests", dependencies: ["Hardware", "VTdArchitecture", "VTd"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
+    .testTarget(
+      name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
   ],
   swiftLanguageModes: [.v6]
 )

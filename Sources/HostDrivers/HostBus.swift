@@ -27,8 +27,8 @@ public protocol HostBus: AnyObject {
   func pause() -> Bool
 }
 
-/// A message-signalled interrupt: what a unit writes, and what its driver chose.
-public struct InterruptMessage: Hashable, Sendable {
+/// A message-signalled interrupt: a write of 32 bits whose address and data the driver chose.
+public struct MessageSignalledInterrupt: Hashable, Sendable {
   /// The address written to; on x86 in FEEx_xxxx.
   public var address: PhysicalAddress
   /// The data written.

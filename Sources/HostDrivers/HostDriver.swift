@@ -6,7 +6,7 @@ public protocol HostDriver: AddressSpaceOwner {
   func bringUp() throws(HostDriverError)
 
   /// Takes an interrupt that the unit sent; one that isn't the driver's has no effect.
-  func receive(_ message: InterruptMessage)
+  func receive(_ message: MessageSignalledInterrupt)
 
   /// Reads and clears every fault record of the unit, and hands out what has been read since the last call, oldest first.
   func takeFaults() -> [HostFault]

@@ -53,13 +53,13 @@ import VTdArchitecture
   @Test("The fault interrupt makes the driver read; another one does not")
   func interrupt() throws {
     let unit = try FakeUnit()
-    let message = InterruptMessage(address: PhysicalAddress(0x1_FEE0_1000), data: 0x55)
+    let message = MessageSignalledInterrupt(address: PhysicalAddress(0x1_FEE0_1000), data: 0x55)
     let driver = try unit.bringUp { $0.faultMessage = message }
     #expect(unit.readRegister32(0x03C) == 0x55)
     #expect(unit.readRegister32(0x040) == 0xFEE0_1000)
     #expect(unit.readRegister32(0x044) == 1)
     unit.fault(record(1), at: 0)
-    driver.receive(InterruptMessage(address: message.address, data: 0x56))
+    driver.receive(MessageSignalledInterrupt(address: message.address, data: 0x56))
     #expect(driver.activity.faults == 0)
     driver.receive(message)
     #expect(driver.activity.faults == 1)

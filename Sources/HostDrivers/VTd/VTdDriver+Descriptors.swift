@@ -55,7 +55,7 @@ extension VTdDriver {
     if let refused { throw .invalidationRefused(code: refused) }
   }
 
-  /// If the queue has stopped at a descriptor, puts one there that does nothing and lets it go on (VT-d rev 5.10 section 6.5.2.10).
+  /// If the queue has stopped at a descriptor, puts one there that does nothing and lets it go on (VT-d rev 5.10 section 6.5.2).
   ///
   /// - Returns: Why it had stopped: IQERCD.IQEI.
   private func recoverQueue() -> UInt8? {

@@ -3,7 +3,7 @@ import VTdArchitecture
 
 extension VTdDriver {
   /// Takes an interrupt that the unit sent: the fault event makes the driver read the fault records.
-  public func receive(_ message: InterruptMessage) {
+  public func receive(_ message: MessageSignalledInterrupt) {
     if isRunning, message == configuration.faultMessage { drainFaults() }
   }
 
@@ -14,7 +14,7 @@ extension VTdDriver {
     return faultLog
   }
 
-  /// Reads the fault recording registers from FSTS.FRI on, around the end, clears each, then the overflow (VT-d rev 5.10 section 7.3.1).
+  /// Reads the fault recording registers from FSTS.FRI on, around the end, clears each, then the overflow (VT-d rev 5.10 section 7).
   func drainFaults() {
     let status = bus.readRegister32(RegisterOffset.faultStatus)
     if status[bit: 1] {

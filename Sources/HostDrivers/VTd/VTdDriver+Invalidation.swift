@@ -39,7 +39,7 @@ extension VTdDriver {
     release(domain)
   }
 
-  /// Issues the descriptors of a scope, in the order that caches depend on one another (VT-d rev 5.10 section 6.5.3.3), and waits.
+  /// Issues the descriptors of a scope, in the order that caches depend on one another (VT-d rev 5.10 section 6.5), and waits.
   func perform(_ scope: InvalidationScope) throws(HostDriverError) {
     func id(_ domain: UInt32) -> DomainID { DomainID(UInt16(truncatingIfNeeded: domain)) }
     switch scope {

@@ -75,7 +75,7 @@ public final class VTdDriver: HostDriver {
     return block
   }
 
-  /// Writes an entry so that the word with its present bit comes last (VT-d rev 5.10 section 6.8).
+  /// Writes an entry so that the word with its present bit comes last.
   func store<Words: SIMD<UInt64>>(_ words: Words, at place: PhysicalAddress) {
     for index in words.indices.reversed() { memory.write64(place.advanced(by: UInt64(index) * 8), words[index]) }
   }

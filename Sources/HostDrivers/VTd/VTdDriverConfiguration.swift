@@ -25,7 +25,7 @@ public struct VTdDriverConfiguration: Hashable, Sendable {
   /// The invalidation queue takes 2^`queueSizeLog2` pages, 0 to 7.
   public var queueSizeLog2: UInt8 = 0
   /// The interrupt that reports faults.
-  public var faultMessage = InterruptMessage(address: PhysicalAddress(0xFEE0_0000), data: 0x21)
+  public var faultMessage = MessageSignalledInterrupt(address: PhysicalAddress(0xFEE0_0000), data: 0x21)
   /// The most fault records kept until somebody takes them.
   public var faultLogCapacity = 1024
   /// The longest that the driver waits for the unit.

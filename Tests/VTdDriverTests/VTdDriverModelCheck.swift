@@ -1,0 +1,91 @@
+import Hardware
+import HostDrivers
+import Testing
+import VTdArchitecture
+
+/// Random maps, unmaps, attachments and accesses on a unit with caches, against dictionaries that know what software has said.
+@Suite struct VTdDriverModelCheck {
+  /// What software has said of one address space.
+  private struct Expected {
+    let space: AddressSpace
+    var pages: [UInt64: UInt64] = [:]
+    /// What each page has been since the last flush of everything, the present aside.
+    var past: [UInt64: Set<UInt64>] = [:]
+  }
+
+  @Test("Strict: never a stale translation, never a right one lost", arguments: Setting.all, 0..<UInt64(4))
+  func strict(setting: Setting, seed: UInt64) throws {
+    try run(setting, .strict, seed, steps: 1500)
+  }
+
+  @Test("Deferred: a stale translation only of a page that is not mapped anew, and none after a flush", arguments: 0..<UInt64(8))
+  func deferred(seed: UInt64) throws {
+    try run(.scalable, .deferred(batch: 8, timeout: .never), seed, steps: 3000)
+  }
+
+  private func run(_ setting: Setting, _ policy: InvalidationPolicy, _ seed: UInt64, steps: Int) throws {
+    let machine = try setting.machine()
+    let driver = try machine.bringUp {
+      $0.mode = setting.mode
+      $0.policy = policy
+    }
+    let hasPASIDs = setting.isScalable
+    var random = SplitMix64(seed: seed)
+    var spaces: [Expected] = try (0..<3).map { _ in Expected(space: try driver.makeAddressSpace(.secondStage)) }
+    let routes: [(RequesterID, PASID?)] = [(RequesterID(0x10), nil), (RequesterID(0x91), nil), (RequesterID(0x10), PASID(0x8001))]
+      .filter { hasPASIDs || $0.1 == nil }
+    var attached: [Int?] = routes.map { _ in nil }
+    for step in 0..<steps {
+      let chosen = Int(random.next(below: UInt64(spaces.count)))
+      let first = random.next(below: 3) == 0 ? 512 * random.next(below: 3) : random.next(below: 1200)
+      let count = random.next(below: 6) == 0 ? 512 : 1 + random.next(below: 9)
+      switch random.next(below: 12) {
+      case 0...1:
+        let target = 512 * random.next(below: 64) + (count == 512 ? 0 : random.next(below: 512))
+        try driver.map(
+          IOVirtualAddress(first << 12), to: PhysicalAddress(target << 12), length: count << 12, permissions: .readWrite,
+          in: spaces[chosen].space)
+        for page in 0..<count {
+          spaces[chosen].past[first + page] = nil
+          spaces[chosen].pages[first + page] = target + page
+        }
+      case 2...3:
+        try driver.unmap(IOVirtualAddress(first << 12), length: count << 12, in: spaces[chosen].space)
+        for page in first..<first + count {
+          guard let old = spaces[chosen].pages.removeValue(forKey: page), policy != .strict else { continue }
+          spaces[chosen].past[page, default: []].insert(old)
+        }
+      case 4:
+        let route = Int(random.next(below: UInt64(routes.count)))
+        if attached[route] == nil {
+          try driver.attach(routes[route].0, pasid: routes[route].1, to: spaces[chosen].space)
+          attached[route] = chosen
+        } else {
+          try driver.detach(routes[route].0, pasid: routes[route].1)
+          attached[route] = nil
+        }
+      case 5:
+        try driver.flush()
+        for index in spaces.indices { spaces[index].past = [:] }
+      default:
+        let route = Int(random.next(below: UInt64(routes.count)))
+        let result = machine.access(first << 12 | 0x40, by: routes[route].0, pasid: routes[route].1)
+        let now = attached[route].flatMap { spaces[$0].pages[first] }
+        let past = attached[route].flatMap { spaces[$0].past[first] } ?? []
+        switch result {
+        case .to(let address):
+          guard address >> 12 == now || (now == nil && past.contains(address >> 12)) else {
+            Issue.record("seed \(seed) step \(step): page \(first) went to \(address >> 12), expected \(String(describing: now))")
+            return
+          }
+        case .fault(let code):
+          guard now == nil else {
+            Issue.record("seed \(seed) step \(step): page \(first) faulted with \(code), expected \(String(describing: now))")
+            return
+          }
+        }
+      }
+    }
+    #expect(driver.activity.maps > 0 && driver.activity.unmaps > 0 && driver.activity.faults > 0)
+  }
+}
