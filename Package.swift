@@ -6,26 +6,53 @@ let package = Package(
   products: [
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "PageTables", targets: ["PageTables"]),
-    .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
+    .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTd", targets: ["VTd"]),
     .library(name: "HostDrivers", targets: ["HostDrivers"]),
+    .library(name: "Machine", targets: ["Machine"]),
+    .library(name: "Compression", targets: ["Compression"]),
+    .library(name: "DMATrace", targets: ["DMATrace"]),
+    .library(name: "Replay", targets: ["Replay"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     .target(name: "Hardware"),
-    .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
     .target(name: "PageTables", dependencies: ["Hardware"]),
-    .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
-    .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
-    .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
+    .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
     .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
-    .testTarget(name: "VTdArchitectureTests", dependencies: ["VTdArchitecture"]),
-    .testTarget(name: "VTdTests", dependencies: ["Hardware", "VTdArchitecture", "VTd"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
+    .target(
+      name: "Machine",
+      dependencies: [
+        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "HostDrivers",
+        .product(name: "Yams", package: "Yams"),
+      ],
+      resources: [.embedInCode("Presets")]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "Compression", dependencies: ["CZstd"]),
+    .target(name: "DMATrace", dependencies: ["Hardware", "Compression"]),
+    .target(
+      name: "Replay",
+      dependencies: [
+        "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
+
+    .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
+    .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
+    .testTarget(name: "VTdArchitectureTests", dependencies: ["Hardware", "VTdArchitecture"]),
+    .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
+    .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
+    .testTarget(name: "MachineTests", dependencies: ["Machine"]),
   ],
   swiftLanguageModes: [.v6]
 )

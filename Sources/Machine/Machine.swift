@@ -83,7 +83,7 @@ public final class Machine {
   /// Hands the interrupts that the unit has sent to the driver.
   public func deliverInterrupts() {
     while let message = unit.nextMessage() {
-      driver.receive(HostDrivers.InterruptMessage(address: message.address, data: message.data))
+      driver.receive(MessageSignalledInterrupt(address: message.address, data: message.data))
     }
   }
 }
