@@ -33,7 +33,7 @@ public final class Machine {
     }
     dataFrames = FrameAllocator(MemoryRegion(start: PhysicalAddress(tablesEnd), length: (1 << width) - tablesEnd))
     do {
-      memory = try PhysicalMemory(regions: [tables])
+      memory = try PhysicalMemory(regions: [tables], isDense: true)
     } catch {
       throw .memory(error)
     }

@@ -30,6 +30,11 @@ public protocol PageTableFormat: Sendable {
   /// What `entry` is at `level`, with every check that the format makes on its bits.
   func classify(_ entry: UInt64, level: UInt8) -> EntryClass
 
+  /// Whether `entry` is a well-formed table entry above the last level that needs nothing more: no flag is to be set in it.
+  ///
+  /// What a walk mostly meets, told by as few instructions as the format allows; false for anything that is to be looked at closely.
+  func isPlainTable(_ entry: UInt64) -> Bool
+
   /// Where a table entry points.
   func nextTable<Table: Address>(_ entry: UInt64, level: UInt8) -> Table
 

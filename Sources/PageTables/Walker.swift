@@ -137,88 +137,101 @@ public enum Walker {
   ) -> Walk<Output> {
     var level = start.level
     var table = start.table
-    var inherited = start.rights
+    var rights = start.rights
     while true {
       let place = table.advanced(by: format.entryOffset(input, level: level))
       probe.willRead(place, level: level)
       guard let entry = memory.read64(place) else {
-        return Walk(.accessError, level: level, rights: inherited, entry: 0, entryAddress: place, page: Output(rawValue: 0))
+        return Walk(.accessError, level: level, rights: rights, entry: 0, entryAddress: place, page: Output(rawValue: 0))
       }
-      var walk = Walk<Output>(
-        .translated, level: level, rights: inherited, entry: entry, entryAddress: place, page: Output(rawValue: 0))
-      switch format.classify(entry, level: level) {
-      case .notPresent:
-        walk.status = .notPresent
-        return walk
-      case .malformed:
-        walk.status = .malformed
-        return walk
-      case .table:
-        walk.rights = inherited.intersection(format.rights(entry, level: level))
-        if format.checksRightsAtEveryLevel, !walk.rights.isSuperset(of: demand.rights) {
-          walk.status = .permission
-          return walk
-        }
-        switch update(&walk, format, isLeaf: false, dirty: false, in: memory, probe: &probe) {
+      if level == 1 || format.checksRightsAtEveryLevel || !format.isPlainTable(entry) {
+        var walk = Walk<Output>(.translated, level: level, rights: rights, entry: entry, entryAddress: place, page: Output(rawValue: 0))
+        switch examine(&walk, format, input: input, demand: demand, in: memory, probe: &probe) {
         case .again: continue
-        case .failed: return walk
-        case .done: break
+        case .done: return walk
+        case .descend: rights = walk.rights
         }
-        inherited = walk.rights
-        table = format.nextTable(entry, level: level)
-        probe.descended(level: level, table: table, rights: inherited)
-        level &-= 1
-      case .leaf:
-        walk.rights = inherited.intersection(format.rights(entry, level: level))
-        walk.page = format.pageBase(entry, level: level)
-        let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: level)))
-        if format.forbids(output) {
-          walk.status = .forbiddenOutput
-          return walk
-        }
-        if walk.rights.isDisjoint(with: [.privilegedRead, .privilegedWrite, .unprivilegedRead, .unprivilegedWrite]) {
-          walk.status = .noRights
-          return walk
-        }
-        if !walk.rights.isSuperset(of: demand.rights) {
-          walk.status = .permission
-          return walk
-        }
-        let writable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
-        let dirty = demand.dirty == .set || (demand.dirty == .setIfWritable && writable)
-        switch update(&walk, format, isLeaf: true, dirty: dirty, in: memory, probe: &probe) {
-        case .again: continue
-        case .failed, .done: return walk
-        }
+      } else {
+        rights.formIntersection(format.rights(entry, level: level))
       }
+      table = format.nextTable(entry, level: level)
+      probe.descended(level: level, table: table, rights: rights)
+      level &-= 1
     }
   }
 
-  /// What became of a flag update.
-  @usableFromInline enum Update {
+  /// What to do after a close look at an entry.
+  @usableFromInline enum Step {
+    /// The walk has ended; the result says how.
     case done
+    /// The entry has changed meanwhile: read it again.
     case again
-    case failed
+    /// The entry points to the next table.
+    case descend
   }
 
-  @inlinable @inline(__always) static func update<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
+  // Out of line, so that the way through plain table entries stays short.
+  @inlinable @inline(never)
+  static func examine<
+    Format: PageTableFormat, Input: Address, Output: Address, Probe: WalkProbe & ~Copyable
+  >(
+    _ walk: inout Walk<Output>, _ format: Format, input: Input, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+  ) -> Step {
+    switch format.classify(walk.entry, level: walk.level) {
+    case .notPresent:
+      walk.status = .notPresent
+      return .done
+    case .malformed:
+      walk.status = .malformed
+      return .done
+    case .table:
+      walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
+      if format.checksRightsAtEveryLevel, !walk.rights.isSuperset(of: demand.rights) {
+        walk.status = .permission
+        return .done
+      }
+      return update(&walk, format, isLeaf: false, dirty: false, in: memory, probe: &probe)
+    case .leaf:
+      walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
+      walk.page = format.pageBase(walk.entry, level: walk.level)
+      let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
+      if format.forbids(output) {
+        walk.status = .forbiddenOutput
+        return .done
+      }
+      if walk.rights.isDisjoint(with: [.privilegedRead, .privilegedWrite, .unprivilegedRead, .unprivilegedWrite]) {
+        walk.status = .noRights
+        return .done
+      }
+      if !walk.rights.isSuperset(of: demand.rights) {
+        walk.status = .permission
+        return .done
+      }
+      let writable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
+      let dirty = demand.dirty == .set || (demand.dirty == .setIfWritable && writable)
+      return update(&walk, format, isLeaf: true, dirty: dirty, in: memory, probe: &probe)
+    }
+  }
+
+  @inlinable static func update<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
     _ walk: inout Walk<Output>, _ format: Format, isLeaf: Bool, dirty: Bool, in memory: MemoryView, probe: inout Probe
-  ) -> Update {
+  ) -> Step {
+    let done: Step = isLeaf ? .done : .descend
     let desired = format.updated(walk.entry, isLeaf: isLeaf, dirty: dirty)
-    guard desired != walk.entry else { return .done }
+    if desired == walk.entry { return done }
     guard format.canUpdate else {
       walk.status = .updateNotCoherent
-      return .failed
+      return .done
     }
     probe.willUpdate(walk.entryAddress, level: walk.level)
     switch memory.compareExchange64(walk.entryAddress, expected: walk.entry, desired: desired) {
     case .exchanged:
       walk.entry = desired
-      return .done
+      return done
     case .different: return .again
     case .aborted:
       walk.status = .updateFailed
-      return .failed
+      return .done
     }
   }
 }

@@ -14,32 +14,38 @@ struct PageSet: ~Copyable {
   private let shift: UInt64
   private var chunks: [UInt64: UnsafeMutablePointer<UInt64>] = [:]
   private var ranges: [ClosedRange<UInt64>] = []
-  private var lastNumber = UInt64.max
-  private var lastChunk: UnsafeMutablePointer<UInt64>
+  // The chunks asked for lately, each at the place of its low number bits.
+  private struct Recent {
+    var number = UInt64.max
+    var chunk: UnsafeMutablePointer<UInt64>
+  }
+  private static let recentCount = 64
+  private let recent: UnsafeMutablePointer<Recent>
   private let empty: UnsafeMutablePointer<UInt64>
 
   /// An empty set of pages of 2^`pageSizeLog2` bytes.
   init(pageSizeLog2: UInt8) {
     shift = UInt64(pageSizeLog2)
     empty = storage.array(Self.chunkWords, of: 0)
-    lastChunk = empty
+    recent = storage.array(Self.recentCount, of: Recent(chunk: empty))
   }
 
   /// Whether the page of `address` was added on its own or in a short range: if not, `contains` tells for sure.
-  @inline(__always) mutating func hasBit(_ address: IOVirtualAddress) -> Bool {
+  @inline(__always) func hasBit(_ address: IOVirtualAddress) -> Bool {
     let page = address.rawValue &>> shift
-    if page &>> Self.chunkLog2 != lastNumber { select(page &>> Self.chunkLog2) }
+    let number = page &>> Self.chunkLog2
+    let place = recent + (Int(truncatingIfNeeded: number) & (Self.recentCount &- 1))
+    if place.pointee.number != number { select(number, place) }
     let word = Int(truncatingIfNeeded: page &>> 6) & (Self.chunkWords &- 1)
-    return lastChunk[word] &>> (page & 63) & 1 != 0
+    return place.pointee.chunk[word] &>> (page & 63) & 1 != 0
   }
 
-  private mutating func select(_ number: UInt64) {
-    lastNumber = number
-    lastChunk = chunks[number] ?? empty
+  @inline(never) private func select(_ number: UInt64, _ place: UnsafeMutablePointer<Recent>) {
+    place.pointee = Recent(number: number, chunk: chunks[number] ?? empty)
   }
 
   /// Whether the page of `address` is in the set.
-  mutating func contains(_ address: IOVirtualAddress) -> Bool {
+  func contains(_ address: IOVirtualAddress) -> Bool {
     if hasBit(address) { return true }
     let page = address.rawValue >> shift
     return ranges.contains { $0.contains(page) }
@@ -74,7 +80,7 @@ struct PageSet: ~Copyable {
     if let chunk = chunks[number] { return chunk }
     let chunk = storage.array(Self.chunkWords, of: UInt64(0))
     chunks[number] = chunk
-    if number == lastNumber { lastChunk = chunk }
+    recent[Int(truncatingIfNeeded: number) & (Self.recentCount - 1)] = Recent(number: number, chunk: chunk)
     return chunk
   }
 }

@@ -85,8 +85,11 @@ public final class ReplayEngine {
     // A copy on the stack costs no exclusivity checks.
     var state = state
     defer { self.state = state }
-    for place in records.indices {
-      guard try step(records.baseAddress! + place, &state, &observer) else { return false }
+    guard var record = records.baseAddress else { return !state.isDone }
+    let end = record + records.count
+    while record < end {
+      guard try step(record, &state, &observer) else { return false }
+      record += 1
     }
     return !state.isDone
   }

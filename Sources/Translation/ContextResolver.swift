@@ -22,6 +22,8 @@ import PageTables
 }
 
 /// The architecture's side of translation: who is asking, what the structures in memory say of them, and what faults are called.
+///
+/// Everything is mutating, even what changes nothing: a borrowed resolver would be handed over as a copy of its bits.
 public protocol ContextResolver: ~Copyable {
   /// Sorts a request by what needs no structure in memory.
   mutating func admit(_ request: TranslationRequest) -> Admission
@@ -34,7 +36,7 @@ public protocol ContextResolver: ~Copyable {
   mutating func resolve(_ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>) -> Resolution
 
   /// What a request demands of the tables.
-  func demand(_ request: TranslationRequest) -> WalkDemand
+  mutating func demand(_ request: TranslationRequest) -> WalkDemand
 
   /// The architecture's code for a walk of the second stage that did not end in a translation.
   ///
@@ -42,5 +44,7 @@ public protocol ContextResolver: ~Copyable {
   ///   - status: How the walk ended.
   ///   - isTopEntry: The entry that ended it is one of the table at the root.
   ///   - rights: The rights accumulated so far.
-  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest) -> UInt16
+  mutating func fault(
+    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
+  ) -> UInt16
 }

@@ -80,14 +80,27 @@ import PageTables
   @inlinable static func tag(_ context: UInt64, _ sizeLog2: UInt8) -> UInt64 { context | UInt64(sizeLog2) &<< 58 }
 
   /// The entry for `address` under a context tag, noted as used; `nil` if there is none. Valid until the cache changes.
-  @inlinable public mutating func lookup(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<IOTLBEntry>? {
+  @inlinable @inline(__always) public mutating func lookup(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<IOTLBEntry>? {
+    if isShared {
+      var left = sizes
+      while left != 0 {
+        let size = UInt8(truncatingIfNeeded: left.trailingZeroBitCount)
+        left &= left &- 1
+        if let slot = small.lookup(tag: address.pageNumber(size), context: Self.tag(context, size)) { return small.place(slot) }
+      }
+      return nil
+    }
+    return lookupSplit(address, context: context)
+  }
+
+  @inlinable @inline(never) mutating func lookupSplit(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<IOTLBEntry>? {
     var left = sizes
     while left != 0 {
       let size = UInt8(truncatingIfNeeded: left.trailingZeroBitCount)
       left &= left &- 1
       let page = address.pageNumber(size)
       let tag = Self.tag(context, size)
-      if isShared || size <= 16 {
+      if size <= 16 {
         if let slot = small.lookup(tag: page, context: tag) { return small.place(slot) }
       } else if size <= 25 {
         if let slot = medium.lookup(tag: page, context: tag) { return medium.place(slot) }
@@ -99,7 +112,8 @@ import PageTables
   }
 
   /// Enters a translation of `address` under a context tag.
-  @inlinable public mutating func insert(_ address: IOVirtualAddress, context: UInt64, _ entry: UnsafePointer<IOTLBEntry>) {
+  @inlinable @inline(__always) public mutating func insert(_ address: IOVirtualAddress, context: UInt64, _ entry: UnsafePointer<IOTLBEntry>)
+  {
     let size = entry.pointee.sizeLog2
     if isShared || size <= 16 {
       sizes |= 1 &<< UInt64(size)

@@ -52,17 +52,20 @@ import PageTables
   public var time: SimTime
   /// The entries read.
   public var reads: UInt16 = 0
-  /// The tables come to, in order; the first `descentCount` are valid.
-  public var descents: InlineArray<5, Descent>
   /// How many tables were come to.
   public var descentCount = 0
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
+  @usableFromInline let descents: UnsafeMutablePointer<Descent>?
 
   /// A probe of a walk that starts at `time` and reads through `port`.
-  @inlinable public init(from time: SimTime, through port: UnsafeMutablePointer<MemoryPort>) {
+  ///
+  /// - Parameter descents: Room for five tables that the walk comes to; `nil` if nobody wants to know.
+  @inlinable public init(
+    from time: SimTime, through port: UnsafeMutablePointer<MemoryPort>, noting descents: UnsafeMutablePointer<Descent>?
+  ) {
     self.time = time
     self.port = port
-    descents = InlineArray(repeating: Descent(table: PhysicalAddress(rawValue: 0), level: 0, rights: []))
+    self.descents = descents
   }
 
   /// Takes the time of a read.
@@ -76,7 +79,7 @@ import PageTables
 
   /// Keeps the table.
   @inlinable public mutating func descended(level: UInt8, table: PhysicalAddress, rights: AccessRights) {
-    guard descentCount < 5 else { return }
+    guard let descents, descentCount < 5 else { return }
     descents[descentCount] = Descent(table: table, level: level, rights: rights)
     descentCount &+= 1
   }

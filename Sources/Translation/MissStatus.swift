@@ -40,10 +40,11 @@ import PageTables
   }
 
   /// When the next walk is done; `never` if none is under way.
-  public private(set) var nextDone: SimTime = .never
+  @inlinable public var nextDone: SimTime { firstDone }
   /// How many walks are under way.
   @inlinable public var count: Int { tail &- head }
 
+  @usableFromInline var firstDone: SimTime = .never
   @usableFromInline var walks: UnsafeMutablePointer<Walk>
   @usableFromInline var buckets: UnsafeMutablePointer<UInt32>
   // A ring of the walks in order of completion, from `head` up to `tail`, both counted through.
@@ -67,13 +68,13 @@ import PageTables
     UnsafeRawPointer(walk).advanced(by: MemoryLayout<Walk>.offset(of: \.entry) ?? 24).assumingMemoryBound(to: IOTLBEntry.self)
   }
 
-  @inlinable func bucket(_ page: UInt64, _ context: UInt64) -> Int {
+  @inlinable mutating func bucket(_ page: UInt64, _ context: UInt64) -> Int {
     let hash = (page &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
     return Int(truncatingIfNeeded: hash &>> 32) & (capacity &* 2 &- 1)
   }
 
   /// The walk under way for the 4 KiB page of `address` under a context tag, if there is one that will fill.
-  @inlinable public func find(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<Walk>? {
+  @inlinable @inline(__always) public mutating func find(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<Walk>? {
     if head == tail { return nil }
     let page = address.pageNumber(12)
     var slot = buckets[bucket(page, context)]
@@ -89,7 +90,7 @@ import PageTables
   /// field but those named here must be written at once.
   ///
   /// The fields are written where they stay, because copying a structure that has just been put together waits for the walk's own reads.
-  @inlinable public mutating func begin(
+  @inlinable @inline(__always) public mutating func begin(
     _ address: IOVirtualAddress, context: UInt64, until done: SimTime
   ) -> UnsafeMutablePointer<Walk> {
     if tail &- head == capacity { grow() }
@@ -111,19 +112,17 @@ import PageTables
     }
     order[position & mask] = Due(time: done, slot: slot)
     tail &+= 1
-    if position == head { setNext(done) }
+    if position == head { firstDone = done }
     return walk
   }
 
-  @usableFromInline mutating func setNext(_ time: SimTime) { nextDone = time }
-
   /// Takes out the walk that is done first: what it is to fill, or `nil` if it was cancelled. To be called only while one is under way; the
   /// place is valid until the next walk begins.
-  @inlinable public mutating func finishNext() -> UnsafePointer<Walk>? {
+  @inlinable @inline(__always) public mutating func finishNext() -> UnsafePointer<Walk>? {
     let mask = capacity &- 1
     let slot = order[head & mask].slot
     head &+= 1
-    setNext(head == tail ? .never : order[head & mask].time)
+    firstDone = head == tail ? .never : order[head & mask].time
     let walk = walks + Int(truncatingIfNeeded: slot)
     let isCancelled = walk.pointee.isCancelled
     if !isCancelled { unlink(slot) }
@@ -132,7 +131,7 @@ import PageTables
     return isCancelled ? nil : UnsafePointer(walk)
   }
 
-  @inlinable func unlink(_ slot: UInt32) {
+  @inlinable @inline(__always) mutating func unlink(_ slot: UInt32) {
     let walk = walks + Int(slot)
     let place = bucket(walk.pointee.address.pageNumber(12), walk.pointee.context)
     if buckets[place] == slot {

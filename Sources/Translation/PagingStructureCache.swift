@@ -45,10 +45,16 @@ import PageTables
   /// The deepest table that is known on the way to `input` from `start`, or `start` itself.
   ///
   /// Every level from the deepest up is a lookup until one hits.
-  @inlinable public mutating func deepest<Format: PageTableFormat, Input: Address>(
+  @inlinable @inline(__always) public mutating func deepest<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, context: UInt64
   ) -> WalkStart<PhysicalAddress> {
-    guard isPresent else { return start }
+    if !isPresent { return start }
+    return search(format, from: start, for: input, context: context)
+  }
+
+  @inlinable @inline(never) mutating func search<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, context: UInt64
+  ) -> WalkStart<PhysicalAddress> {
     var level: UInt8 = 2
     while level <= start.level {
       let tag = input.pageNumber(format.entrySizeLog2(level: level))

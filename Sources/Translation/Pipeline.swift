@@ -24,6 +24,9 @@ import PageTables
   @usableFromInline let memory: MemoryView
   @usableFromInline let portBox: UniqueBox<MemoryPort>
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
+  @usableFromInline let storage = OwnedStorage()
+  // The tables that the walk in progress comes to.
+  @usableFromInline let descents: UnsafeMutablePointer<TimedProbe.Descent>
 
   /// A pipeline with empty caches in front of `memory`.
   public init(_ parameters: TranslationParameters, memory: MemoryView) {
@@ -36,6 +39,7 @@ import PageTables
     ingress = SlotCalendar(slot: parameters.ingressInterval)
     portBox = UniqueBox(MemoryPort(parameters.memory))
     port = portBox.pointer
+    descents = storage.array(uninitialized: 5)
   }
 
   /// The way to memory.
@@ -75,22 +79,22 @@ import PageTables
     response.completion += iotlbLatency
     iotlbCounters.lookups &+= 1
     let demand = resolver.demand(request)
-    if let entry = iotlb.lookup(request.address, context: context), serves(entry, demand) {
+    if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand) {
       iotlbCounters.hits &+= 1
-      answer(&response, request, demand, from: entry, resolver: resolver)
+      Self.answer(&response, request, demand, from: entry, resolver: &resolver)
     } else {
       miss(&response, request, demand, context: context, resolver: &resolver)
     }
   }
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
-  @inlinable func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
+  @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
     demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
   }
 
-  @inlinable func answer<Resolver: ContextResolver & ~Copyable>(
+  @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, from entry: UnsafePointer<IOTLBEntry>,
-    resolver: borrowing Resolver
+    resolver: inout Resolver
   ) {
     let size = entry.pointee.sizeLog2
     let flags = entry.pointee.flags
@@ -99,15 +103,15 @@ import PageTables
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
     if !entry.pointee.rights.isSuperset(of: demand.rights) {
-      refuse(&response, request, .permission, entry, resolver: resolver)
+      refuse(&response, request, .permission, entry, resolver: &resolver)
     } else if flags.contains(.checksOutput), InterruptAddressRange.contains(response.address) {
-      refuse(&response, request, .forbiddenOutput, entry, resolver: resolver)
+      refuse(&response, request, .forbiddenOutput, entry, resolver: &resolver)
     }
   }
 
-  @inlinable @inline(never) func refuse<Resolver: ContextResolver & ~Copyable>(
+  @inlinable @inline(never) static func refuse<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
-    resolver: borrowing Resolver
+    resolver: inout Resolver
   ) {
     let code = resolver.fault(
       status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
@@ -123,12 +127,12 @@ import PageTables
     let now = response.completion
     if let walk = missStatus.find(request.address, context: context) {
       let entry = MissStatus.entry(of: walk)
-      if serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+      if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
         iotlbCounters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
         response.latency.merge = response.completion - now
-        answer(&response, request, demand, from: entry, resolver: resolver)
+        Self.answer(&response, request, demand, from: entry, resolver: &resolver)
         return
       }
     }
@@ -140,13 +144,13 @@ import PageTables
     response.completion = time
     switch resolution {
     case .fault(let fault): response.fault = fault
-    case .context(let resolved): translate(&response, request, demand, context: context, resolved, resolver: resolver)
+    case .context(let resolved): translate(&response, request, demand, context: context, resolved, resolver: &resolver)
     }
   }
 
   @inlinable @inline(__always) mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
-    _ resolved: TranslationContext, resolver: borrowing Resolver
+    _ resolved: TranslationContext, resolver: inout Resolver
   ) {
     switch resolved.secondStage {
     case .none:
@@ -155,13 +159,13 @@ import PageTables
       response.rights = .all
       response.snoop = resolved.forcesSnoop
     case .vtd(let format):
-      walkSecondStage(format, &response, request, demand, context: context, resolved, resolver: resolver)
+      walkSecondStage(format, &response, request, demand, context: context, resolved, resolver: &resolver)
     }
   }
 
   @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
     _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
-    context: UInt64, _ resolved: TranslationContext, resolver: borrowing Resolver
+    context: UInt64, _ resolved: TranslationContext, resolver: inout Resolver
   ) {
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
@@ -170,7 +174,8 @@ import PageTables
     let tableContext = UInt64(resolved.domain)
     let top = WalkStart(table: resolved.secondStageRoot, level: format.pointee.rootLevel)
     let start = secondStageCaches.deepest(format.pointee, from: top, for: request.address, context: tableContext)
-    var probe = TimedProbe(from: grant.start + pagingStructureLatency, through: port)
+    var probe = TimedProbe(
+      from: grant.start + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
     let walk: Walk<PhysicalAddress> = Walker.walk(
       format.pointee, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
     walkers.release(grant.server, at: probe.time)
@@ -188,7 +193,7 @@ import PageTables
       return
     }
     let size = format.pointee.entrySizeLog2(level: walk.level)
-    let flags = flags(of: walk, format.pointee, resolved, sizeLog2: size)
+    let flags = Self.flags(of: walk, format.pointee, resolved, sizeLog2: size)
     response.address = walk.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
     response.snoop = flags.contains(.snoop)
@@ -202,13 +207,15 @@ import PageTables
     fill.pointee.entry.stages = resolved.stages
     fill.pointee.tableContext = tableContext
     fill.pointee.descentCount = 0
-    if secondStageCaches.isPresent {
-      fill.pointee.descents = probe.descents
-      fill.pointee.descentCount = probe.descentCount
-    }
+    if probe.descentCount > 0 { keepDescents(probe.descentCount, in: fill) }
   }
 
-  @inlinable func flags<Format: PageTableFormat>(
+  @usableFromInline mutating func keepDescents(_ count: Int, in fill: UnsafeMutablePointer<MissStatus.Walk>) {
+    for index in 0..<count { fill.pointee.descents[index] = descents[index] }
+    fill.pointee.descentCount = count
+  }
+
+  @inlinable static func flags<Format: PageTableFormat>(
     of walk: Walk<PhysicalAddress>, _ format: Format, _ resolved: TranslationContext, sizeLog2: UInt8
   ) -> IOTLBEntry.Flags {
     var flags: IOTLBEntry.Flags = []

@@ -14,14 +14,14 @@ import PageTables
 }
 
 /// A stage's tables: their format, chosen once per context, and their root.
-@frozen public enum SecondStage {
+@frozen public enum SecondStage: BitwiseCopyable {
   /// VT-d second-stage tables; the format belongs to whoever resolved the context and outlives its use.
   case vtd(UnsafePointer<VTdSecondStage>)
 }
 
 /// Everything that translating a request needs to know of who made it: the narrow waist between an architecture's structures and the
 /// caches and walks that both share.
-@frozen public struct TranslationContext {
+@frozen public struct TranslationContext: BitwiseCopyable {
   /// The format of the second stage's tables, if requests go through one.
   public var secondStage: SecondStage?
   /// The root of the second stage's tables.
@@ -68,4 +68,11 @@ import PageTables
   @inlinable public var reportsFaults: Bool { details & 1 &<< 8 != 0 }
   /// The translated access must be coherent whatever the leaf says.
   @inlinable public var forcesSnoop: Bool { details & 1 &<< 9 != 0 }
+
+  /// The same context with faults reported only if `reports` holds too.
+  @inlinable public func reportingFaults(_ reports: Bool) -> TranslationContext {
+    var context = self
+    if !reports { context.details &= ~(1 &<< 8) }
+    return context
+  }
 }

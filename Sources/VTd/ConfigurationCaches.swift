@@ -14,12 +14,15 @@ struct ConfigurationCaches: ~Copyable {
     var domain: DomainID?
   }
 
-  /// A PASID table entry, and what its directory entry says of faults.
+  /// What a PASID table entry, and the directory entry above it, say of requests.
   struct PASIDEntry: BitwiseCopyable {
-    var words: SIMD8<UInt64>
+    /// How requests are translated; faults are reported as far as these two entries are concerned.
+    var translation: TranslationContext
+    /// The bits of an address that the translation takes.
+    var inputWidth: UInt64
     var ready: SimTime
     var domain: DomainID
-    var reportsFaults: Bool
+    var allowsSupervisor: Bool
   }
 
   private var contexts: SetAssociativeCache<Context>
@@ -37,35 +40,42 @@ struct ConfigurationCaches: ~Copyable {
   }
 
   /// The cached context entry of a requester; `time` goes on by the lookup, and to the end of a fetch that is under way.
-  mutating func context(of requester: RequesterID, at time: inout SimTime) -> SIMD4<UInt64>? {
+  ///
+  /// Entries are given where they lie, because few of their words are needed. A place is valid until its cache changes.
+  @inline(__always) mutating func context(of requester: RequesterID, at time: inout SimTime) -> UnsafePointer<Context>? {
     time += contextLatency
-    let slot = contexts.lookup(tag: UInt64(requester.rawValue), context: 0)
-    return slot.map { Self.found(contexts[$0].words, ready: contexts[$0].ready, &contextCounters, &time) }
-      ?? Self.missed(&contextCounters)
+    contextCounters.lookups &+= 1
+    guard let slot = contexts.lookupAgain(tag: UInt64(requester.rawValue), context: 0) else {
+      contextCounters.misses &+= 1
+      return nil
+    }
+    let entry = contexts.place(slot)
+    Self.wait(entry.pointee.ready, &contextCounters, &time)
+    return entry
   }
 
-  /// The cached PASID table entry of a requester's PASID.
-  mutating func pasidEntry(_ pasid: PASID, of requester: RequesterID, at time: inout SimTime) -> PASIDEntry? {
+  /// The cached PASID table entry of a requester's PASID, likewise.
+  @inline(__always) mutating func pasidEntry(_ pasid: PASID, of requester: RequesterID, at time: inout SimTime) -> UnsafePointer<
+    PASIDEntry
+  >? {
     time += pasidLatency
-    let slot = pasids.lookup(tag: UInt64(pasid.rawValue), context: UInt64(requester.rawValue))
-    return slot.map { Self.found(pasids[$0], ready: pasids[$0].ready, &pasidCounters, &time) } ?? Self.missed(&pasidCounters)
+    pasidCounters.lookups &+= 1
+    guard let slot = pasids.lookupAgain(tag: UInt64(pasid.rawValue), context: UInt64(requester.rawValue)) else {
+      pasidCounters.misses &+= 1
+      return nil
+    }
+    let entry = pasids.place(slot)
+    Self.wait(entry.pointee.ready, &pasidCounters, &time)
+    return entry
   }
 
-  private static func found<Value>(_ value: Value, ready: SimTime, _ counters: inout CacheCounters, _ time: inout SimTime) -> Value {
-    counters.lookups += 1
+  @inline(__always) private static func wait(_ ready: SimTime, _ counters: inout CacheCounters, _ time: inout SimTime) {
     if ready > time {
-      counters.merges += 1
+      counters.merges &+= 1
       time = ready
     } else {
-      counters.hits += 1
+      counters.hits &+= 1
     }
-    return value
-  }
-
-  private static func missed<Value>(_ counters: inout CacheCounters) -> Value? {
-    counters.lookups += 1
-    counters.misses += 1
-    return nil
   }
 
   mutating func insert(context words: SIMD4<UInt64>, domain: DomainID?, of requester: RequesterID, ready: SimTime) {

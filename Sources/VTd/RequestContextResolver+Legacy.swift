@@ -9,8 +9,8 @@ extension RequestContextResolver {
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Resolution {
     let entry: ContextEntry
-    if let words = caches.context(of: request.requester, at: &time) {
-      entry = ContextEntry(words: words.lowHalf)
+    if let cached = caches.context(of: request.requester, at: &time) {
+      entry = ContextEntry(words: cached.pointee.words.lowHalf)
     } else {
       switch readLegacyContext(request, at: &time, through: port) {
       case .success(let read): entry = read
@@ -33,27 +33,27 @@ extension RequestContextResolver {
         secondStage: secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))
   }
 
-  private mutating func readLegacyContext(
+  @inline(never) private mutating func readLegacyContext(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ContextEntry, StructureFault> {
     let rootPlace = root.advanced(by: UInt64(request.requester.bus) * RootEntry.byteCount)
     guard let rootWords = fetch(SIMD2<UInt64>.self, at: rootPlace, time: &time, through: port) else { return stop(.rootAccess) }
     let rootEntry = RootEntry(words: rootWords)
-    if let reason = rules.fault(in: rootEntry) { return stop(reason) }
+    if let reason = rules.pointer.pointee.fault(in: rootEntry) { return stop(reason) }
     let place = rootEntry.contextTable.advanced(by: UInt64(request.requester.deviceFunction) * ContextEntry.byteCount)
     guard let words = fetch(SIMD2<UInt64>.self, at: place, time: &time, through: port) else { return stop(.contextAccess) }
     let entry = ContextEntry(words: words)
-    if let reason = rules.fault(in: entry) { return stop(reason, reported: !entry.faultProcessingDisabled) }
+    if let reason = rules.pointer.pointee.fault(in: entry) { return stop(reason, reported: !entry.faultProcessingDisabled) }
     caches.insert(
       context: SIMD4(lowHalf: words, highHalf: .zero), domain: entry.domain, of: request.requester, ready: time)
     return .success(entry)
   }
 
-  func stop<Entry>(_ reason: FaultReason, reported: Bool = true) -> Result<Entry, StructureFault> {
+  mutating func stop<Entry>(_ reason: FaultReason, reported: Bool = true) -> Result<Entry, StructureFault> {
     .failure(StructureFault(fault: fault(reason, reported: reported)))
   }
 
-  func legacyReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
+  mutating func legacyReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
     switch status {
     case .accessError: isTopEntry ? .contextInvalid : .tableAccess
     case .malformed: .tableReserved

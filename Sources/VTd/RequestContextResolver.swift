@@ -21,19 +21,42 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private(set) var mode = Mode.disabled
   var root = PhysicalAddress(0)
   var caches: ConfigurationCaches
-  let identity: UnitIdentity
-  let rules: EntryRules
   let memory: MemoryView
-  private let choices: ImplementationChoices
+  /// Checked against whatever is read from memory; large, so kept apart from what every request needs.
+  let rules: UniqueBox<EntryRules>
+  // What every request needs of capabilities and choices.
+  let hostAddressWidth: UInt64
+  let pasidWidth: UInt64
+  let usesRequesterPASID: Bool
+  let usesRequesterPrivilege: Bool
+  /// Whether a request with PASID 0 is refused in a unit without RID_PASID.
+  let refusesPASIDZero: Bool
+  private let allowsZeroLengthReads: Bool
+  private let supportsScalableMode: Bool
+  private let supportsAbortDMA: Bool
+  private let atomicReportsWriteFirst: Bool
+  private let interruptRangeFaultsWhileDisabled: Bool
+  // The bits that a second stage of each AW from 1 translates.
+  private let inputWidths: InlineArray<3, UInt64>
   // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
   private let formats: UnsafeMutablePointer<VTdSecondStage>
   private let storage = OwnedStorage()
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
-    self.identity = identity
-    self.choices = choices
     self.memory = memory
-    rules = EntryRules(identity, options: choices.entries)
+    let entryRules = EntryRules(identity, options: choices.entries)
+    rules = UniqueBox(entryRules)
+    hostAddressWidth = UInt64(identity.hostAddressWidth)
+    pasidWidth = UInt64(identity.extended.pasidWidth)
+    usesRequesterPASID = identity.extended.requesterPASID
+    usesRequesterPrivilege = identity.extended.requesterPrivilege
+    refusesPASIDZero = choices.pasidZeroIsRequesterPASID
+    allowsZeroLengthReads = identity.capabilities.zeroLengthRead
+    supportsScalableMode = identity.extended.scalableMode
+    supportsAbortDMA = identity.extended.abortDMAMode
+    atomicReportsWriteFirst = choices.atomicReportsWriteFirst
+    interruptRangeFaultsWhileDisabled = choices.interruptRangeFaultsWhileDisabled
+    inputWidths = InlineArray { UInt64(entryRules.inputWidth(secondStageWidth: UInt8($0) + 1)) }
     caches = ConfigurationCaches(parameters)
     let features = VTdSecondStage.Features(
       hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
@@ -57,15 +80,15 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     }
     switch state.mode {
     case .legacy: mode = .legacy
-    case .scalable where identity.extended.scalableMode: mode = .scalable
-    case .abortDMA where identity.extended.abortDMAMode: mode = .refusing(.abortDMA)
+    case .scalable where supportsScalableMode: mode = .scalable
+    case .abortDMA where supportsAbortDMA: mode = .refusing(.abortDMA)
     case .scalable, .abortDMA, .reserved: mode = .refusing(.tableModeInvalid)
     }
   }
 
   // MARK: Admission
 
-  mutating func admit(_ request: TranslationRequest) -> Admission {
+  @inline(__always) mutating func admit(_ request: TranslationRequest) -> Admission {
     if request.pasid == nil, request.kind == .untranslated, InterruptAddressRange.contains(request.address) {
       return admitInterrupt(request)
     }
@@ -84,16 +107,16 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.14).
-  private func admitInterrupt(_ request: TranslationRequest) -> Admission {
+  @inline(never) private mutating func admitInterrupt(_ request: TranslationRequest) -> Admission {
     if request.access == .write, request.length == 4, request.address.isAligned(2) { return .interrupt }
     if request.access == .read, request.attributes.contains(.zeroLength) { return .bypass }
-    if case .disabled = mode, !choices.interruptRangeFaultsWhileDisabled { return .bypass }
+    if case .disabled = mode, !interruptRangeFaultsWhileDisabled { return .bypass }
     return .fault(fault(.interruptRangeRequest, reported: true))
   }
 
   // MARK: Resolution
 
-  mutating func resolve(
+  @inline(__always) mutating func resolve(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Resolution {
     if case .scalable = mode { return resolveScalable(request, at: &time, through: port) }
@@ -101,22 +124,22 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   /// A fault for the given reason: qualified ones are silent if a structure that was read asks for it (FPD).
-  func fault(_ reason: FaultReason, reported: Bool) -> TranslationFault {
+  @inline(never) mutating func fault(_ reason: FaultReason, reported: Bool) -> TranslationFault {
     TranslationFault(code: UInt16(reason.rawValue), isReported: reported || !reason.isQualified)
   }
 
   /// The second-stage format of the given AW (1 to 3).
-  func secondStage(width: UInt8, accessedDirty: Bool = false, coherent: Bool = true) -> SecondStage {
+  mutating func secondStage(width: UInt8, accessedDirty: Bool = false, coherent: Bool = true) -> SecondStage {
     let flags = accessedDirty ? (coherent ? 1 : 2) : 0
     return .vtd(UnsafePointer(formats + (Int(min(max(width, 1), 3)) - 1) * 3 + flags))
   }
 
   /// Reads a structure of up to eight words that hardware fetches in one piece; `nil` if any of it aborts.
-  func fetch<Words: SIMD>(
+  mutating func fetch<Words: SIMD>(
     _ type: Words.Type, at address: PhysicalAddress, time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Words? where Words.Scalar == UInt64 {
     time = port.pointee.read(at: time)
-    guard address.rawValue >> UInt64(identity.hostAddressWidth) == 0 else { return nil }
+    guard address.rawValue >> hostAddressWidth == 0 else { return nil }
     var words = Words()
     for index in 0..<Words.scalarCount {
       guard let word = memory.read64(address.advanced(by: UInt64(index) * 8)) else { return nil }
@@ -126,28 +149,30 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   /// What stops a request that passes through: an address beyond the host address width, or in the interrupt range.
-  func passThroughFault(_ request: TranslationRequest, beyondWidth: FaultReason, interruptRange: FaultReason) -> FaultReason? {
-    if request.address.rawValue >> UInt64(identity.hostAddressWidth) != 0 { return beyondWidth }
+  mutating func passThroughFault(_ request: TranslationRequest, beyondWidth: FaultReason, interruptRange: FaultReason) -> FaultReason? {
+    if request.address.rawValue >> hostAddressWidth != 0 { return beyondWidth }
     return InterruptAddressRange.contains(request.address) ? interruptRange : nil
   }
 
   /// Whether an address is beyond what a second stage of the given AW translates: min(MGAW, AGAW) bits.
-  func isBeyondSecondStage(_ address: IOVirtualAddress, width: UInt8) -> Bool {
-    let bits = rules.inputWidth(secondStageWidth: width)
-    return bits < 64 && address.rawValue >> UInt64(bits) != 0
+  mutating func isBeyondSecondStage(_ address: IOVirtualAddress, width: UInt8) -> Bool {
+    address.rawValue >> inputWidth(secondStageWidth: width) != 0
   }
+
+  /// The bits of an address that a second stage of the given AW translates.
+  mutating func inputWidth(secondStageWidth width: UInt8) -> UInt64 { inputWidths[Int(min(max(width, 1), 3)) - 1] }
 
   // MARK: Walks
 
-  func demand(_ request: TranslationRequest) -> WalkDemand {
+  @inline(__always) mutating func demand(_ request: TranslationRequest) -> WalkDemand {
     // A zero-length read may be served by a page that can only be written (CAP.ZLR).
-    if request.attributes.contains(.zeroLength), request.access == .read, identity.capabilities.zeroLengthRead {
+    if request.attributes.contains(.zeroLength), request.access == .read, allowsZeroLengthReads {
       return WalkDemand(rights: [], dirty: .leave)
     }
     return WalkDemand(request.access, privileged: request.attributes.contains(.privileged))
   }
 
-  func fault(
+  mutating func fault(
     _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
   ) -> UInt16 {
     let reason: FaultReason
@@ -160,12 +185,9 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   /// Whether it is the write permission whose lack is reported; an AtomicOp may lack both.
-  func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
+  mutating func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
     let granted = rights.permissions(privileged: request.attributes.contains(.privileged))
-    if request.access == .atomic, !choices.atomicReportsWriteFirst, !granted.contains(.read) { return false }
+    if request.access == .atomic, !atomicReportsWriteFirst, !granted.contains(.read) { return false }
     return request.access.writes && !granted.contains(.write)
   }
-
-  /// Whether a request with PASID 0 is refused in a unit without RID_PASID.
-  var refusesPASIDZero: Bool { choices.pasidZeroIsRequesterPASID }
 }

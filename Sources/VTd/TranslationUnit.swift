@@ -18,7 +18,7 @@ struct TranslationUnit: ~Copyable {
     resolver = RequestContextResolver(identity, choices: choices, parameters: parameters, memory: memory)
   }
 
-  mutating func translate(_ request: TranslationRequest, at time: SimTime, into response: inout TranslationResponse) {
+  @inline(__always) mutating func translate(_ request: TranslationRequest, at time: SimTime, into response: inout TranslationResponse) {
     pipeline.translate(request, at: time, resolver: &resolver, into: &response)
   }
 }

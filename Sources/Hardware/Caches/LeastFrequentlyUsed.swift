@@ -5,7 +5,7 @@ extension Replacement {
     stamps[set &* ways &+ way] = nextStamp(way: way) & UInt64.mask(width: 44)
   }
 
-  @inlinable func countUse(set: Int, way: Int) {
+  @inlinable mutating func countUse(set: Int, way: Int) {
     let slot = set * ways + way
     if stamps[slot] >> 44 < UInt64.mask(width: 20) { stamps[slot] &+= 1 << 44 }
   }

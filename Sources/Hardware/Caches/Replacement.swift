@@ -43,7 +43,11 @@
   }
 
   /// Notes that a lookup hit `way` of `set`.
-  @inlinable mutating func used(set: Int, way: Int) {
+  @inlinable @inline(__always) mutating func used(set: Int, way: Int) {
+    if kind == .leastRecentlyUsed { stampLRU(set: set, way: way) } else { usedOtherwise(set: set, way: way) }
+  }
+
+  @usableFromInline @inline(never) mutating func usedOtherwise(set: Int, way: Int) {
     switch kind {
     case .leastRecentlyUsed: stampLRU(set: set, way: way)
     case .treePseudoLRU: pointAway(set: set, way: way)
@@ -53,7 +57,11 @@
   }
 
   /// Notes that `way` of `set` was filled.
-  @inlinable mutating func filled(set: Int, way: Int) {
+  @inlinable @inline(__always) mutating func filled(set: Int, way: Int) {
+    if kind == .leastRecentlyUsed { stampLRU(set: set, way: way) } else { filledOtherwise(set: set, way: way) }
+  }
+
+  @usableFromInline @inline(never) mutating func filledOtherwise(set: Int, way: Int) {
     switch kind {
     case .leastRecentlyUsed: stampLRU(set: set, way: way)
     case .firstInFirstOut: stampFIFO(set: set, way: way)
@@ -77,15 +85,17 @@
   ///
   /// The way is the lowest six bits of its stamp, so that the search is a chain of minima without branches, whose outcome no processor could
   /// predict. Only sets of up to 64 ways keep such stamps, except for LFU, which searches larger ones by value.
-  @inlinable func lowestStamp(set: Int) -> Int {
-    let stamps = stamps + set &* ways
-    var lowest = stamps[0]
-    var way = 1
-    while way < ways {
-      lowest = min(lowest, stamps[way])
-      way &+= 1
+  @inlinable mutating func lowestStamp(set: Int) -> Int {
+    let first = stamps + set &* ways
+    let end = first + ways
+    var lowest = first.pointee
+    var stamp = first + 1
+    while stamp < end {
+      let value = stamp.pointee
+      lowest = value < lowest ? value : lowest
+      stamp += 1
     }
-    return ways <= 64 ? Int(truncatingIfNeeded: lowest & 63) : wayOf(lowest, in: stamps)
+    return ways <= 64 ? Int(truncatingIfNeeded: lowest & 63) : wayOf(lowest, in: first)
   }
 
   @usableFromInline func wayOf(_ stamp: UInt64, in stamps: UnsafeMutablePointer<UInt64>) -> Int {

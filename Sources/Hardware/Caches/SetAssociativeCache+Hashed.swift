@@ -4,8 +4,14 @@ extension SetAssociativeCache {
 
   private func hashedSet(_ slot: Int) -> Int { sets <= 1 ? 0 : slot / ways }
 
+  @usableFromInline mutating func peekHashed(tag: UInt64, context: UInt64) -> Int? {
+    let entries = entries
+    let slot = index.find(hash: HashIndex.hash(tag, context)) { entries[$0].tag == tag && entries[$0].context == context }
+    return slot >= 0 ? slot : nil
+  }
+
   @usableFromInline mutating func lookupHashed(tag: UInt64, context: UInt64) -> Int? {
-    guard let slot = peek(tag: tag, context: context) else { return nil }
+    guard let slot = peekHashed(tag: tag, context: context) else { return nil }
     if geometry.policy == .leastRecentlyUsed {
       index.touch(slot, set: hashedSet(slot))
     } else if ways != 0, !keepsRecency {

@@ -24,10 +24,12 @@
   /// The shape of the cache.
   public let geometry: CacheGeometry
   /// The number of valid entries.
-  public private(set) var count = 0
+  @inlinable public var count: Int { valid }
   /// How many entries have been displaced by others, removals apart.
-  public private(set) var evictions: UInt64 = 0
+  @inlinable public var evictions: UInt64 { displaced }
 
+  @usableFromInline var valid = 0
+  @usableFromInline var displaced: UInt64 = 0
   @usableFromInline let sets: Int
   @usableFromInline let ways: Int
   @usableFromInline let setMask: Int  // sets - 1 if that is a mask, else -1
@@ -38,6 +40,9 @@
   @usableFromInline let index: HashIndex
   @usableFromInline let hashed: Bool
   @usableFromInline let storage: OwnedStorage
+  // Where `lookupAgain` found something last; -1 once anything has been removed.
+  @usableFromInline var lastSlot = -1
+  @usableFromInline var lastSet = 0
 
   /// An empty cache; a shape with a problem is taken as no cache at all.
   public init(_ geometry: CacheGeometry) {
@@ -65,7 +70,7 @@
   // MARK: Looking up
 
   /// The slot of the entry with the given tag and context, noted as used; `nil` if there is none.
-  @inlinable public mutating func lookup(tag: UInt64, context: UInt64) -> Int? {
+  @inlinable @inline(__always) public mutating func lookup(tag: UInt64, context: UInt64) -> Int? {
     if hashed { return lookupHashed(tag: tag, context: context) }
     guard ways != 0 else { return nil }
     let set = setNumber(tag)
@@ -74,12 +79,27 @@
     return set &* ways &+ way
   }
 
-  /// The slot of the entry with the given tag and context, without noting a use.
-  @inlinable public func peek(tag: UInt64, context: UInt64) -> Int? {
-    if hashed {
-      let slot = index.find(hash: HashIndex.hash(tag, context)) { entries[$0].tag == tag && entries[$0].context == context }
-      return slot >= 0 ? slot : nil
+  /// The same as `lookup`, quicker if the entry is the one that this found last.
+  @inlinable @inline(__always) public mutating func lookupAgain(tag: UInt64, context: UInt64) -> Int? {
+    if lastSlot >= 0, entries[lastSlot].tag == tag, entries[lastSlot].context == context {
+      replacement.used(set: lastSet, way: lastSlot &- lastSet &* ways)
+      return lastSlot
     }
+    return lookupElsewhere(tag: tag, context: context)
+  }
+
+  @inlinable @inline(never) mutating func lookupElsewhere(tag: UInt64, context: UInt64) -> Int? {
+    let slot = lookup(tag: tag, context: context)
+    if let slot, !hashed {
+      lastSlot = slot
+      lastSet = setNumber(tag)
+    }
+    return slot
+  }
+
+  /// The slot of the entry with the given tag and context, without noting a use.
+  @inlinable public mutating func peek(tag: UInt64, context: UInt64) -> Int? {
+    if hashed { return peekHashed(tag: tag, context: context) }
     guard ways != 0 else { return nil }
     let set = setNumber(tag)
     return search(set: set, tag: tag, context: context).map { set &* ways &+ $0 }
@@ -87,22 +107,25 @@
 
   /// The value in a slot that a lookup gave.
   @inlinable public subscript(slot: Int) -> Value {
-    get { entries[slot].value }
+    mutating get { entries[slot].value }
     nonmutating set { entries[slot].value = newValue }
   }
 
   /// Where the value of a slot that a lookup gave lies, for a look at part of it; valid as long as the slot is.
-  @inlinable public func place(_ slot: Int) -> UnsafePointer<Value> {
+  @inlinable public mutating func place(_ slot: Int) -> UnsafePointer<Value> {
     UnsafeRawPointer(entries + slot).advanced(by: MemoryLayout<Entry>.offset(of: \.value) ?? 16).assumingMemoryBound(to: Value.self)
   }
 
   /// The tag of a slot that a lookup gave.
-  @inlinable public func tag(_ slot: Int) -> UInt64 { entries[slot].tag }
+  @inlinable public mutating func tag(_ slot: Int) -> UInt64 { entries[slot].tag }
 
   /// The context of a slot that a lookup gave.
-  @inlinable public func context(_ slot: Int) -> UInt64 { entries[slot].context }
+  @inlinable public mutating func context(_ slot: Int) -> UInt64 { entries[slot].context }
 
-  @inlinable func setNumber(_ tag: UInt64) -> Int {
+  // Hot methods are mutating even where they change nothing: a borrowed structure that cannot be copied is handed over as a copy of its
+  // bits, which costs more than a lookup.
+
+  @inlinable @inline(__always) mutating func setNumber(_ tag: UInt64) -> Int {
     let value = Int(truncatingIfNeeded: tag & UInt64(Int.max))
     return setMask >= 0 ? value & setMask : value % sets
   }
@@ -112,7 +135,7 @@
     ((tag &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93) &>> 56 | 0x80
   }
 
-  @inlinable func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
+  @inlinable @inline(__always) mutating func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
     let low: UInt64 = 0x0101_0101_0101_0101
     let pattern = Self.fingerprint(tag, context) &* low
     let candidates = entries + set &* ways
@@ -148,7 +171,7 @@
   }
 
   /// The slot for an entry, its tag and context written and everything but its value noted.
-  @inlinable mutating func takeWay(tag: UInt64, context: UInt64) -> Int {
+  @inlinable @inline(__always) mutating func takeWay(tag: UInt64, context: UInt64) -> Int {
     let set = setNumber(tag)
     var way = search(set: set, tag: tag, context: context) ?? freeWay(set)
     if way < 0 {
@@ -169,7 +192,7 @@
     return slot
   }
 
-  @inlinable func freeWay(_ set: Int) -> Int {
+  @inlinable mutating func freeWay(_ set: Int) -> Int {
     var word = 0
     while word < fingerprintWords {
       // Valid fingerprints have their top bit set, so its complement marks empty ways.
@@ -183,16 +206,17 @@
     return -1
   }
 
-  @inlinable mutating func setFingerprint(set: Int, way: Int, _ fingerprint: UInt64) {
+  @inlinable @inline(__always) mutating func setFingerprint(set: Int, way: Int, _ fingerprint: UInt64) {
     let place = set &* fingerprintWords &+ way &>> 3
     let shift = UInt64(truncatingIfNeeded: (way & 7) &* 8)
     let before = fingerprints[place]
+    if fingerprint == 0 { lastSlot = -1 }
     adjustCount(by: (fingerprint == 0 ? 0 : 1) &- (before &>> shift & 0x80 == 0 ? 0 : 1))
     fingerprints[place] = before & ~(0xFF &<< shift) | fingerprint &<< shift
   }
 
-  @usableFromInline mutating func adjustCount(by change: Int) { count &+= change }
-  @usableFromInline mutating func noteEvictions(_ number: Int) { evictions &+= UInt64(number) }
+  @inlinable @inline(__always) mutating func adjustCount(by change: Int) { valid &+= change }
+  @inlinable @inline(__always) mutating func noteEvictions(_ number: Int) { displaced &+= UInt64(truncatingIfNeeded: number) }
 
   // MARK: Removing
 
@@ -200,7 +224,8 @@
   public mutating func removeAll() {
     fingerprints.update(repeating: 0, count: max(1, sets * fingerprintWords))
     index.removeAll()
-    count = 0
+    valid = 0
+    lastSlot = -1
   }
 
   /// Removes the entries for which `matches` holds, given tag, context and value, and tells how many there were.

@@ -1,7 +1,7 @@
 extension Replacement {
   /// Tree pseudo-LRU: node `n` has the children `2n` and `2n + 1`, and its bit tells which child to follow to the victim. A use sets the
   /// bits on its path to point to the other side.
-  @inlinable func pointAway(set: Int, way: Int) {
+  @inlinable mutating func pointAway(set: Int, way: Int) {
     let tree = trees + set * treeWords
     var node = 1
     var half = ways >> 1
@@ -14,7 +14,7 @@ extension Replacement {
     }
   }
 
-  @inlinable func followTree(set: Int) -> Int {
+  @inlinable mutating func followTree(set: Int) -> Int {
     let tree = trees + set * treeWords
     var node = 1
     var way = 0

@@ -25,7 +25,11 @@
     let offset = address.rawValue &- flatStart
     // Written so that neither side can wrap: regions are multiples of a frame, so `flatLength - count` is not negative unless empty.
     if offset <= flatLength &- count, flatLength != 0 { return flatBase + Int(truncatingIfNeeded: offset) }
-    return map.pointee.location(address, count: count)
+    return sparseLocation(address, count: count)
+  }
+
+  @inline(never) @usableFromInline func sparseLocation(_ address: PhysicalAddress, count: UInt64) -> UnsafeMutableRawPointer? {
+    map.pointee.location(address, count: count)
   }
 
   /// The 64-bit word at `address`, which is taken down to a multiple of 8; `nil` if the read aborts.

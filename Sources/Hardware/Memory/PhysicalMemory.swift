@@ -17,22 +17,29 @@ public final class PhysicalMemory {
 
   /// A memory with the given flat regions, all zero.
   ///
-  /// - Parameter regions: Regions of whole 4 KiB frames below 2^52 that do not overlap; the first is the fastest to reach.
+  /// - Parameters:
+  ///   - regions: Regions of whole 4 KiB frames below 2^52 that do not overlap; the first is the fastest to reach.
+  ///   - isDense: The regions will be used from their starts on without large gaps, so that the host may back them with large pages of its own.
   /// - Throws: `MemoryError` if a region is misaligned, overlaps another, or cannot be reserved.
-  public init(regions: [MemoryRegion] = []) throws(MemoryError) {
+  public init(regions: [MemoryRegion] = [], isDense: Bool = false) throws(MemoryError) {
     try MemoryRegion.validate(regions)
     var reserved: [(base: UnsafeMutableRawPointer, length: Int)] = []
     var contents = MemoryMap()
     for region in regions where region.length > 0 {
-      let length = Int(region.length)
+      // Large host pages need their own alignment.
+      let slack = isDense ? Self.largeHostPage : 0
+      let length = Int(region.length) + slack
       guard
-        let base = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), base != MAP_FAILED
+        let mapping = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), mapping != MAP_FAILED
       else {
         for reservation in reserved { munmap(reservation.base, reservation.length) }
         contents.deallocateFrames()
         throw .cannotReserve(bytes: region.length, systemError: errno)
       }
-      reserved.append((base, length))
+      reserved.append((mapping, length))
+      let base = isDense ? mapping.alignedUp(toMultipleOf: Self.largeHostPage) : mapping
+      // Advice only: a host that has none serves as well, a little slower.
+      if isDense { madvise(base, Int(region.length), MADV_HUGEPAGE) }
       contents.regions.append(.init(start: region.start.rawValue, length: region.length, base: base))
     }
     reservations = reserved
@@ -44,6 +51,8 @@ public final class PhysicalMemory {
       view = MemoryView(flatBase: UnsafeMutableRawPointer(map), flatStart: 0, flatLength: 0, map: map)
     }
   }
+
+  private static let largeHostPage = 1 << 21
 
   deinit {
     map.pointee.deallocateFrames()

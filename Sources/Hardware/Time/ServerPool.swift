@@ -57,8 +57,12 @@
   }
 
   /// Takes a server from the earliest possible time on, until `release`; `nil` if each is held by somebody who has not said until when.
-  @inlinable public mutating func reserve(at time: SimTime) -> Grant? {
+  @inlinable @inline(__always) public mutating func reserve(at time: SimTime) -> Grant? {
     if servers == 0 { return Grant(server: 0, start: time) }
+    return take(at: time)
+  }
+
+  @inlinable @inline(never) mutating func take(at time: SimTime) -> Grant? {
     if count == 0 { return nil }
     let entry = entries[0]
     count &-= 1
@@ -67,8 +71,12 @@
   }
 
   /// Gives back a server that `reserve` granted; it is free from `time` on. To be called once for each grant.
-  @inlinable public mutating func release(_ server: UInt32, at time: SimTime) {
-    if servers == 0 || count >= Int(servers) { return }
+  @inlinable @inline(__always) public mutating func release(_ server: UInt32, at time: SimTime) {
+    if servers != 0 { giveBack(server, at: time) }
+  }
+
+  @inlinable @inline(never) mutating func giveBack(_ server: UInt32, at time: SimTime) {
+    if count >= Int(servers) { return }
     let entry = Entry(free: time, server: server)
     var place = count
     count &+= 1

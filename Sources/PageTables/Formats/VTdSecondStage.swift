@@ -56,12 +56,13 @@ import Hardware
   /// The level at which walks start: 3, 4 or 5 for adjusted guest address widths of 39, 48 and 57 bits.
   public let rootLevel: UInt8
   /// Whether hardware sets A and D (PASID entry SSADE).
-  public var updatesFlags: Bool
+  public let updatesFlags: Bool
   /// Whether walks are coherent, so that flags may be updated (PASID entry PWSNP).
-  public var canUpdate: Bool
+  public let canUpdate: Bool
   /// Demand is compared with the accumulated rights at every level, not once at the leaf.
   public let checksRightsAtEveryLevel: Bool
 
+  @usableFromInline let neededInTable: UInt64
   @usableFromInline let reservedInTable: UInt64
   @usableFromInline let reservedInLeaf4K: UInt64
   @usableFromInline let reservedInLeaf2M: UInt64
@@ -83,6 +84,7 @@ import Hardware
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping
     let leaf = beyondWidth | bit62 | (features.snoopControl ? 0 : EntryBits.snoop)
+    neededInTable = accessedDirty ? EntryBits.accessed : 0
     reservedInTable = beyondWidth | bit62 | EntryBits.snoop
     reservedInLeaf4K = leaf
     // An unsupported page size makes PS itself the reserved bit.
@@ -109,6 +111,11 @@ import Hardware
     // PS is reserved in PML4 and PML5 entries.
     if level > 3 { return .malformed }
     return entry & (level == 2 ? reservedInLeaf2M : reservedInLeaf1G) == 0 ? .leaf : .malformed
+  }
+
+  /// R or W is set, A as well if it is kept, and neither PS nor a reserved bit.
+  @inlinable public func isPlainTable(_ entry: UInt64) -> Bool {
+    entry & (reservedInTable | EntryBits.pageSize) == 0 && entry & 3 != 0 && entry & neededInTable == neededInTable
   }
 
   /// Bits 51:12.
