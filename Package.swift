@@ -4,11 +4,16 @@ import PackageDescription
 let package = Package(
   name: "iommusim",
   products: [
-    .library(name: "Hardware", targets: ["Hardware"])
+    .library(name: "Hardware", targets: ["Hardware"]),
+    .library(name: "CZstd", targets: ["CZstd"]),
+    .library(name: "Compression", targets: ["Compression"]),
   ],
   targets: [
     .target(name: "Hardware"),
     .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "Compression", dependencies: ["CZstd"]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
   ],
   swiftLanguageModes: [.v6]
 )
