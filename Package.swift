@@ -7,6 +7,7 @@ let package = Package(
     .library(name: "Hardware", targets: ["Hardware"]),
     .library(name: "CZstd", targets: ["CZstd"]),
     .library(name: "Compression", targets: ["Compression"]),
+    .library(name: "DMATrace", targets: ["DMATrace"]),
   ],
   targets: [
     .target(name: "Hardware"),
@@ -14,6 +15,8 @@ let package = Package(
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "Compression", dependencies: ["CZstd"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
+    .target(name: "DMATrace", dependencies: ["Hardware", "Compression"]),
+    .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )
