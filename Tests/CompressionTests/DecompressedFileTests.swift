@@ -20,6 +20,13 @@ import Testing
     #expect(try decompressedBytes(of: path, step: step) == content + content)
   }
 
+  @Test("What a frame without a checksum stands for is read to its end, however few bytes are asked for", arguments: [1, 7, 200, 300])
+  func withoutChecksum(step: Int) throws {
+    // Single segment, one byte of content size, then a last block that repeats one byte 200 times.
+    let bytes: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 200, 0x43, 0x06, 0x00, 65]
+    #expect(try decompressedBytes(of: directory.make("rle", bytes), step: step) == [UInt8](repeating: 65, count: 200))
+  }
+
   @Test("An empty file and one shorter than a magic number read as they are", arguments: 0...5)
   func short(count: Int) throws {
     let bytes = [UInt8](repeating: 65, count: count)

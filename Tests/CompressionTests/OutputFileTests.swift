@@ -55,9 +55,25 @@ import Testing
     #expect(lstat(directory.file("link"), &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
   }
 
+  @Test("A pipe is written to, not replaced")
+  func pipe() throws {
+    let path = directory.file("pipe")
+    #expect(mkfifo(path, 0o600) == 0)
+    let reader = open(path, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    try write("new", to: path, commit: true)
+    var bytes = [UInt8](repeating: 0, count: 10)
+    let count = read(reader, &bytes, bytes.count)
+    #expect(bytes.prefix(max(count, 0)) == ArraySlice("new".utf8))
+    #expect(directory.names == ["pipe"])
+  }
+
   @Test("A full device, a missing directory and a directory in place of the file are errors that say so")
   func failures() {
-    let full = #expect(throws: StreamError.self) { try write("x", to: "/dev/full", commit: true) }
+    // The device is reached through a link, so that a writer gone wrong replaces the link and not the device.
+    let device = directory.file("full")
+    #expect(symlink("/dev/full", device) == 0)
+    let full = #expect(throws: StreamError.self) { try write("x", to: device, commit: true) }
     #expect(full?.code == .cannotWrite)
     #expect(full?.message == "No space left on device")
     let missing = #expect(throws: StreamError.self) { try OutputFile(path: directory.file("no/such/place")).byteCount }

@@ -61,6 +61,17 @@ import Testing
     #expect(strict.error == lenient.damage)
   }
 
+  @Test("A frame that is not what the seek table says of it is refused, though its content is sound", arguments: [4, 8, 11])
+  func tableEntry(position: Int) throws {
+    var bytes = try sound()
+    // Three blocks, of which the entry of the second begins 33 bytes before the end.
+    bytes[bytes.count - 33 + position] ^= 1
+    let delivery = deliver(container: try directory.make("table", bytes))
+    #expect(delivery.records.count == 20)
+    #expect(delivery.error?.block == 1)
+    #expect(delivery.error?.message.hasSuffix("and its entry in the seek table differ") == true)
+  }
+
   @Test("Behind damage, reading can go on at the next block")
   func seekBehindDamage() throws {
     var bytes = try sound()

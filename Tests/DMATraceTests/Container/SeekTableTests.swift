@@ -55,15 +55,15 @@ import Testing
   @Test(
     "A table that is not there, or contradicts itself or the file, is refused",
     arguments: [
-      (-1, 0, TraceError.Code.truncated, "its last word"), (-5, 0x7F, .damaged, "descriptor 0x0, expected 0x80"),
+      (-1, 0, TraceError.Code.truncated, "its last word"), (-5, 0, .damaged, "descriptor 0x0, expected 0x80"),
       (-5, 0xFC, .damaged, "descriptor 0xfc, expected 0x80"), (-9, 3, .damaged, "does not fit"),
-      (-7, 1, .damaged, "does not fit"), (-9, 1, .damaged, "does not begin with a skippable frame"), (7, 0, .damaged, "does not begin"),
-      (11, 0, .damaged, "does not begin"), (15, 5, .damaged, "counts 9 bytes of frames, the file has 7"),
+      (-7, 1, .damaged, "does not fit"), (-9, 1, .damaged, "does not begin with a skippable frame"), (0, 0, .damaged, "does not begin"),
+      (4, 0, .damaged, "does not begin"), (8, 5, .damaged, "counts 9 bytes of frames, the file has 7"), (8, 2, .damaged, "counts 6 bytes"),
     ])
   func damage(position: Int, value: UInt8, code: TraceError.Code, message: String) throws {
-    var bytes = [1, 2, 3, 4, 5, 6, 7] + Self.encoded
-    bytes[position < 0 ? bytes.count + position : position] = value == 0x7F ? 0 : value
-    let error = #expect(throws: TraceError.self) { try read(bytes) }
+    var table = Self.encoded
+    table[position < 0 ? table.count + position : position] = value
+    let error = #expect(throws: TraceError.self) { try read([1, 2, 3, 4, 5, 6, 7] + table) }
     #expect(error?.code == code)
     #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
   }

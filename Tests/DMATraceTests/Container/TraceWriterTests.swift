@@ -1,3 +1,4 @@
+import Foundation
 import Hardware
 import Testing
 
@@ -55,11 +56,14 @@ import Testing
   }
 
   @Test("A file that cannot be created or filled is an error that names it")
-  func unwritable() {
+  func unwritable() throws {
     #expect(failure(directory.file("no/such/place"))?.code == .unwritable)
     #expect(failure(directory.path)?.message == "is a directory, expected a file")
-    let full = failure("/dev/full", record: TraceRecord(operation: .read))
+    // The device is reached through a link, so that a writer gone wrong replaces the link and not the device.
+    let device = directory.file("full")
+    try FileManager.default.createSymbolicLink(atPath: device, withDestinationPath: "/dev/full")
+    let full = failure(device, record: TraceRecord(operation: .read))
     #expect(full?.code == .unwritable)
-    #expect(full?.description == "/dev/full: byte 0: No space left on device")
+    #expect(full?.description == "\(device): byte 0: No space left on device")
   }
 }

@@ -88,6 +88,8 @@ import Testing
     #expect(hinted == [Self.record(.pages, address: 0xFFFB_B000, length: 4096, attributes: .leafOnly, domain: 5)])
     let plain = try invalidations(["vtd_inv_desc invalidate desc type iotlb high 0xfffbb000 low 0x500f2", pages])
     #expect(plain.map(\.attributes) == [[]])
+    let foreign = try invalidations(["vtd_inv_desc invalidate desc type iotlb high 0xfffbc040 low 0x500f2", pages])
+    #expect(foreign.map(\.attributes) == [[]])
   }
 
   @Test(

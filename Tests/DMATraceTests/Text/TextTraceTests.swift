@@ -44,7 +44,7 @@ import Testing
   @Test("Container and text are the same trace", arguments: 0..<4)
   func roundTrip(seed: UInt64) throws {
     let records = variedRecords(600, seed: seed)
-    let header = TraceHeader(source: "x\ny", licence: "z", recordCount: 600, mappings: .complete, notes: [.init(key: "k", value: "=v")])
+    let header = TraceHeader(source: "x\ny\r", licence: "z", recordCount: 600, mappings: .complete, notes: [.init(key: "k", value: "=v")])
     let container = try directory.container(records, header: header)
     try TraceListing().list(container, to: directory.file("text"))
     _ = try TraceConversion().convert(directory.file("text"), to: directory.file("again"))
