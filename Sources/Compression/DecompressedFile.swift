@@ -11,8 +11,6 @@ public struct DecompressedFile: ~Copyable {
   private var inputOffset: UInt64 = 0
   private let decoder: ZstdDecoder
   private var isInsideFrame = false
-  /// Whether the decoder may have more content at hand without further input.
-  private var mayHoldContent = false
 
   /// Opens the file; `-` names standard input.
   public init(path: String) throws(StreamError) {
@@ -54,7 +52,7 @@ public struct DecompressedFile: ~Copyable {
   public mutating func read(into buffer: UnsafeMutableRawBufferPointer) throws(StreamError) -> Int {
     guard !buffer.isEmpty else { return 0 }
     while true {
-      if next == end, !mayHoldContent, try !refill() { return 0 }
+      if next == end, try !refill() { return 0 }
       let stored = UnsafeRawBufferPointer(rebasing: input.bytes[next..<end])
       guard isCompressed else {
         let count = min(stored.count, buffer.count)
@@ -62,10 +60,10 @@ public struct DecompressedFile: ~Copyable {
         next += count
         return count
       }
+      // zstd leaves the last byte of a frame unread until all its content is delivered.
       let progress = try decode(stored, into: buffer)
       next += progress.consumed
       isInsideFrame = !progress.endsFrame
-      mayHoldContent = isInsideFrame && progress.produced == buffer.count
       if progress.produced > 0 { return progress.produced }
     }
   }
