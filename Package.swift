@@ -53,6 +53,8 @@ let package = Package(
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine"]),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
+    .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
   ],
   swiftLanguageModes: [.v6]
 )
