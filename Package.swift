@@ -14,6 +14,8 @@ let package = Package(
     .library(name: "Compression", targets: ["Compression"]),
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
+    .library(name: "Reports", targets: ["Reports"]),
+    .executable(name: "iommusim", targets: ["iommusim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,6 +45,14 @@ let package = Package(
         "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
+    .target(
+      name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "HostDrivers", "DMATrace", "Machine", "Replay"]),
+    .executableTarget(
+      name: "iommusim",
+      dependencies: [
+        "Hardware", "Compression", "DMATrace", "Machine", "Replay", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
@@ -52,7 +62,10 @@ let package = Package(
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
-    .testTarget(name: "MachineTests", dependencies: ["Machine"]),
+    .testTarget(name: "MachineTests", dependencies: ["Hardware", "Machine"]),
+    .testTarget(name: "ReplayTests", dependencies: ["Hardware", "Translation", "Replay"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Hardware", "Translation", "HostDrivers", "Machine", "Replay", "Reports"]),
+    .testTarget(name: "iommusimTests", dependencies: ["iommusim", "Compression"]),
   ],
   swiftLanguageModes: [.v6]
 )

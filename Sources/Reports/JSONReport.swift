@@ -1,4 +1,5 @@
 import Hardware
+import HostDrivers
 import Machine
 import Replay
 import Translation
@@ -16,27 +17,29 @@ public enum JSONReport {
 
   /// The report as a document.
   public static func value(_ result: ReplayResult) -> JSONValue {
-    .object([
+    let figures = result.figures
+    return .object([
       .init("schema", .string(schema)),
       .init("trace", trace(result)),
       .init("configuration", configuration(result.configuration)),
-      .init("requests", requests(result.requests)),
-      .init("caches", .object(result.caches.map { .init($0.name, counters($0.counters)) })),
-      .init("walks", walks(result)),
-      .init("latency_ns", latency(result.requests)),
-      .init("by_requester", .array(result.requests.byRequester.map(requester))),
-      .init("by_pasid", .array(result.requests.byPASID.map(pasid))),
-      .init("simulated_ns", .decimal(nanoseconds(result.simulated))),
+      .init("requests", requests(figures.requests)),
+      .init("caches", .object(figures.caches.map { .init($0.name, counters($0.counters)) })),
+      .init("walks", walks(figures)),
+      .init("latency_ns", latency(figures.requests)),
+      .init("by_requester", .array(figures.requests.byRequester.map(requester))),
+      .init("by_pasid", .array(figures.requests.byPASID.map(pasid))),
+      .init("driver", driver(figures.driver)),
+      .init("ignored_records", ignored(figures.ignored)),
+      .init("simulated_ns", .decimal(nanoseconds(figures.duration))),
       .init(
         "throughput",
         .object([
-          .init("requests_per_us", .decimal(result.requestsPerMicrosecond)), .init("gbps", .decimal(result.gigabitsPerSecond)),
+          .init("requests_per_us", .decimal(figures.requestsPerMicrosecond)), .init("gbps", .decimal(figures.gigabitsPerSecond)),
         ])),
       .init(
         "host",
         .object([
-          .init("seconds", .decimal(result.host.seconds)),
-          .init("records_per_second", .integer(result.host.recordsPerSecond(result.trace.records))),
+          .init("seconds", .decimal(result.hostSeconds)), .init("records_per_second", .integer(result.recordsPerSecond)),
         ])),
     ])
   }
@@ -70,9 +73,9 @@ public enum JSONReport {
     var members: [JSONValue.Member] = [
       .init("path", .string(result.trace.path)),
       .init("records", .integer(result.trace.records)),
-      .init("content_hash", result.trace.contentHash.map { .string(hexadecimal($0, digits: 16)) } ?? .null),
+      .init("content_hash", result.trace.contentHash.map { .word($0, digits: 16) } ?? .null),
     ]
-    if let damage = result.damage { members.append(.init("damage", .string(damage))) }
+    if let damage = result.trace.damage { members.append(.init("damage", .string(damage))) }
     return .object(members)
   }
 
@@ -83,7 +86,7 @@ public enum JSONReport {
       .init("writes", .integer(requests.writes)),
       .init("atomics", .integer(requests.atomics)),
       .init("translated", .integer(requests.translated)),
-      .init("faults", .object(requests.faults.map { .init(hexadecimal(UInt64($0.code), digits: 2), .integer($0.count)) })),
+      .init("faults", .object(requests.faults.map { .init(JSONValue.hexadecimal(UInt64($0.code), digits: 2), .integer($0.count)) })),
       .init("bytes", .integer(requests.bytes)),
       .init(
         "pieces",
@@ -101,11 +104,30 @@ public enum JSONReport {
     ])
   }
 
-  private static func walks(_ result: ReplayResult) -> JSONValue {
+  private static func walks(_ figures: ReplayFigures) -> JSONValue {
     .object([
-      .init("count", .integer(result.requests.walks)), .init("memory_reads", .integer(result.requests.memoryReads)),
-      .init("reads_per_walk", .decimal(result.readsPerWalk)),
+      .init("count", .integer(figures.walks)), .init("memory_reads", .integer(figures.walkReads)),
+      .init("reads_per_walk", .decimal(figures.readsPerWalk)),
+      .init("memory_reads_with_configuration", .integer(figures.memoryReads)),
     ])
+  }
+
+  private static func driver(_ activity: DriverActivity) -> JSONValue {
+    .object([
+      .init("maps", .integer(activity.maps)), .init("unmaps", .integer(activity.unmaps)),
+      .init("replacements", .integer(activity.replacements)), .init("unmapped_bytes", .integer(activity.unmappedBytes)),
+      .init("context_invalidations", .integer(activity.contextInvalidations)),
+      .init("pasid_invalidations", .integer(activity.pasidInvalidations)),
+      .init("global_invalidations", .integer(activity.globalInvalidations)),
+      .init("domain_invalidations", .integer(activity.domainInvalidations)),
+      .init("page_invalidations", .integer(activity.pageInvalidations)), .init("waits", .integer(activity.waits)),
+      .init("deferred_flushes", .integer(activity.deferredFlushes)), .init("freed_tables", .integer(activity.freedTables)),
+      .init("faults", .integer(activity.faults)), .init("fault_overflows", .integer(activity.faultOverflows)),
+    ])
+  }
+
+  private static func ignored(_ ignored: IgnoredRecords) -> JSONValue {
+    .object([.init("invalidations", .integer(ignored.invalidations)), .init("interrupts", .integer(ignored.interrupts))])
   }
 
   private static func latency(_ requests: RequestFigures) -> JSONValue {
@@ -149,9 +171,4 @@ public enum JSONReport {
   }
 
   private static func nanoseconds(_ time: SimTime) -> FixedPoint { FixedPoint(time.picoseconds, decimals: 3) }
-
-  private static func hexadecimal(_ value: UInt64, digits: Int) -> String {
-    let text = String(value, radix: 16)
-    return "0x" + String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
-  }
 }

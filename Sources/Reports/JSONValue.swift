@@ -31,6 +31,15 @@ public indirect enum JSONValue: Hashable, Sendable {
     }
   }
 
+  /// A value in hexadecimal, with at least so many digits, as text: not every reader of JSON can hold 64 bits in a number.
+  public static func word(_ word: UInt64, digits: Int) -> JSONValue { .string(hexadecimal(word, digits: digits)) }
+
+  /// `0x` and at least so many hexadecimal digits.
+  static func hexadecimal(_ word: UInt64, digits: Int) -> String {
+    let text = String(word, radix: 16)
+    return "0x" + String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
+  }
+
   /// The document as text, indented by two spaces, without a line feed at its end. What holds neither object nor list stands in one line.
   public var text: String {
     var text = ""

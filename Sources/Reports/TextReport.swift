@@ -11,16 +11,17 @@ public enum TextReport {
 
   /// The report, in lines of about 100 columns.
   public static func text(_ result: ReplayResult) -> String {
+    let requests = result.figures.requests
     let blocks = [
-      summary(result), latency(result.requests), stages(result.requests), caches(result), faults(result.requests),
-      groups("requester", result.requests.byRequester.map { ($0.requester.description, $0.figures) }),
-      groups("PASID", result.requests.byPASID.map { ($0.pasid.description, $0.figures) }),
+      summary(result), latency(requests), stages(requests), caches(result.figures), faults(requests),
+      groups("requester", requests.byRequester.map { ($0.requester.description, $0.figures) }),
+      groups("PASID", requests.byPASID.map { ($0.pasid.description, $0.figures) }),
     ]
     return blocks.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
   }
 
   private static func summary(_ result: ReplayResult) -> [String] {
-    let requests = result.requests
+    let requests = result.figures.requests
     let configuration = result.configuration
     let faulted = requests.total - requests.translated
     var lines = [
@@ -29,11 +30,11 @@ public enum TextReport {
       "requests   \(requests.total.grouped): \(requests.reads.grouped) reads, \(requests.writes.grouped) writes, "
         + "\(requests.atomics.grouped) atomics; \(requests.bytes.grouped) bytes in \(requests.pieces.grouped) page pieces",
       "outcome    \(requests.translated.grouped) translated, \(faulted.grouped) faulted",
-      "simulated  \(FixedPoint(result.simulated.picoseconds / 1000, decimals: 3)) us: "
-        + "\(result.requestsPerMicrosecond) requests/us, \(result.gigabitsPerSecond) Gb/s",
-      "host       \(result.host.seconds) s: \(result.host.recordsPerSecond(result.trace.records).grouped) records/s",
+      "simulated  \(FixedPoint(result.figures.duration.picoseconds / 1000, decimals: 3)) us: "
+        + "\(result.figures.requestsPerMicrosecond) requests/us, \(result.figures.gigabitsPerSecond) Gb/s",
+      "host       \(result.hostSeconds) s: \(result.recordsPerSecond.grouped) records/s",
     ]
-    if let damage = result.damage { lines.insert("damage     \(damage)", at: 1) }
+    if let damage = result.trace.damage { lines.insert("damage     \(damage)", at: 1) }
     return lines
   }
 
@@ -62,19 +63,18 @@ public enum TextReport {
     return table.lines
   }
 
-  private static func caches(_ result: ReplayResult) -> [String] {
+  private static func caches(_ figures: ReplayFigures) -> [String] {
     var table = TextTable()
     table.add(["caches", "hit rate", "lookups", "hits", "merges", "misses", "fills", "evictions", "invalidations"])
-    for cache in result.caches {
+    for cache in figures.caches {
       let counters = cache.counters
       let counts = [
         counters.lookups, counters.hits, counters.merges, counters.misses, counters.fills, counters.evictions, counters.invalidations,
       ]
       table.add(["  " + cache.name, percentage(counters.hits, of: counters.lookups)] + counts.map(\.grouped))
     }
-    let requests = result.requests
     return table.lines + [
-      "  walks: \(requests.walks.grouped), which read \(requests.memoryReads.grouped) table entries: \(result.readsPerWalk) each"
+      "  walks: \(figures.walks.grouped), which read \(figures.walkReads.grouped) table entries: \(figures.readsPerWalk) each"
     ]
   }
 

@@ -35,8 +35,8 @@ import Testing
   func parts() throws {
     let text = TextReport.text(
       try SampleResult.make {
-        $0.requests = ReplayStatistics().figures
-        $0.damage = "x: block 1: truncated"
+        $0.figures.requests = ReplayStatistics().figures
+        $0.trace.damage = "x: block 1: truncated"
       })
     for part in ["latency, ns", "where the time went", "faults", "by requester", "by PASID"] { #expect(!text.contains(part)) }
     #expect(text.contains("damage     x: block 1: truncated\n"))

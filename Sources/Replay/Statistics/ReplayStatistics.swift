@@ -8,9 +8,6 @@ public struct ReplayStatistics: ~Copyable {
   var pieces = PieceTally()
   /// Records by the code of their fault.
   let faults: UnsafeMutablePointer<UInt64>
-  /// Walks, and the table entries that they read.
-  var walks: UInt64 = 0
-  var memoryReads: UInt64 = 0
   var bytes: UInt64 = 0
   /// The fault of an earlier piece of the record that is being recorded, or 0.
   var earlierFault: UInt16 = 0
@@ -40,10 +37,6 @@ public struct ReplayStatistics: ~Copyable {
     _ request: borrowing TranslationRequest, _ response: borrowing TranslationResponse, bytes: UInt64, isLastPiece: Bool
   ) {
     pieces.record(response.outcome, pageSizeLog2: response.pageSizeLog2, access: request.access, isLast: isLastPiece)
-    if response.memoryReads != 0 {
-      walks &+= 1
-      memoryReads &+= UInt64(response.memoryReads)
-    }
     self.bytes &+= bytes
     if let fault = response.fault, earlierFault == 0 { earlierFault = fault.code }
     guard isLastPiece else { return }
@@ -61,8 +54,6 @@ public struct ReplayStatistics: ~Copyable {
   public mutating func reset() {
     pieces.reset()
     faults.update(repeating: 0, count: Self.faultCount)
-    walks = 0
-    memoryReads = 0
     bytes = 0
     earlierFault = 0
     latencies.reset()
@@ -85,8 +76,6 @@ public struct ReplayStatistics: ~Copyable {
     figures.outcomes = TranslationOutcome.allCases.map { RequestFigures.OutcomeCount(outcome: $0, pieces: pieces.pieces($0)) }
     figures.pageSizes = (UInt8(1)..<64).map { RequestFigures.PageSizeCount(log2: $0, pieces: pieces.pieces(pageSizeLog2: $0)) }
       .filter { $0.pieces > 0 }
-    figures.walks = walks
-    figures.memoryReads = memoryReads
     figures.latency = LatencyFigures(
       distribution: latencies.distribution, sum: LatencyStage.allCases.reduce(0) { $0 &+ stages[$1].sum }, maximum: latencies.maximum)
     figures.stages = LatencyStage.allCases.map { stage in

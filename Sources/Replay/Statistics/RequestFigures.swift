@@ -59,10 +59,6 @@ public struct RequestFigures: Hashable, Sendable {
   public var outcomes: [OutcomeCount] = []
   /// Translated pieces by page size.
   public var pageSizes: [PageSizeCount] = []
-  /// Table walks, those that faulted among them.
-  public var walks: UInt64 = 0
-  /// Table entries that walks read.
-  public var memoryReads: UInt64 = 0
   /// The latency of records.
   public var latency = LatencyFigures(distribution: [], sum: 0, maximum: .zero)
   /// The parts of the latency, in the order of a request's way.

@@ -8,7 +8,7 @@ import Translation
     var statistics = ReplayStatistics()
     for latency in latencies {
       let request = TranslationRequest(.read, at: IOVirtualAddress(0), by: RequesterID(0))
-      var response = TranslationResponse(.hit)
+      var response = TranslationResponse()
       response.latency.iotlb = SimTime(picoseconds: latency)
       statistics.record(request, response, bytes: 1, isLastPiece: true)
     }
