@@ -47,10 +47,11 @@ let package = Package(
       ]),
     .target(
       name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "HostDrivers", "DMATrace", "Machine", "Replay"]),
+    .target(name: "Conformance", dependencies: ["Hardware", "PageTables", "Compression", "VTdArchitecture", "Translation", "VTd"]),
     .executableTarget(
       name: "iommusim",
       dependencies: [
-        "Hardware", "Compression", "DMATrace", "Machine", "Replay", "Reports",
+        "Hardware", "Compression", "DMATrace", "Machine", "Replay", "Reports", "Conformance",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
