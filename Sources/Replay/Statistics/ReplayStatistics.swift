@@ -34,7 +34,7 @@ public struct ReplayStatistics: ~Copyable {
   ///   - bytes: The size of the piece.
   ///   - isLastPiece: Whether the record ends here; a record within one page has one piece.
   @inline(__always) public mutating func record(
-    _ request: borrowing TranslationRequest, _ response: borrowing TranslationResponse, bytes: UInt64, isLastPiece: Bool
+    _ request: TranslationRequest, _ response: TranslationResponse, bytes: UInt64, isLastPiece: Bool
   ) {
     pieces.record(response.outcome, pageSizeLog2: response.pageSizeLog2, access: request.access, isLast: isLastPiece)
     self.bytes &+= bytes
