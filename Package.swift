@@ -14,6 +14,8 @@ let package = Package(
     .library(name: "Compression", targets: ["Compression"]),
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
+    .library(name: "Reports", targets: ["Reports"]),
+    .executable(name: "iommusim", targets: ["iommusim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,6 +45,13 @@ let package = Package(
         "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
+    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay"]),
+    .executableTarget(
+      name: "iommusim",
+      dependencies: [
+        "Hardware", "Machine", "DMATrace", "Replay", "Conformance", "Reports",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
 
     .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
@@ -55,6 +64,9 @@ let package = Package(
     .testTarget(name: "MachineTests", dependencies: ["Machine"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
+    .testTarget(name: "ReplayTests", dependencies: ["Replay"]),
+    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,89 @@
+import Hardware
+import PageTables
+import Translation
+
+/// What a replay counts of each request. Recording one costs a few nanoseconds, whatever it is.
+public struct ReplayStatistics: ~Copyable {
+  let storage: OwnedStorage
+  var pieces = PieceTally()
+  /// Records by the code of their fault.
+  let faults: UnsafeMutablePointer<UInt64>
+  var bytes: UInt64 = 0
+  /// The fault of an earlier piece of the record that is being recorded, or 0.
+  var earlierFault: UInt16 = 0
+  var latencies = LatencyTally()
+  var stages = BreakdownTally()
+  var requesters = GroupTally()
+  var pasids = GroupTally()
+
+  private static let faultCount = Int(UInt16.max) + 1
+
+  /// Nothing counted yet.
+  public init() {
+    storage = OwnedStorage()
+    faults = storage.array(Self.faultCount, of: 0)
+  }
+
+  /// Counts one page piece of a record, and with its last piece the record.
+  ///
+  /// The last piece's latency is the record's. A record that any piece of faults counts as faulted, by the code of the first that did.
+  ///
+  /// - Parameters:
+  ///   - request: What was asked.
+  ///   - response: What the unit answered.
+  ///   - bytes: The size of the piece.
+  ///   - isLastPiece: Whether the record ends here; a record within one page has one piece.
+  @inline(__always) public mutating func record(
+    _ request: TranslationRequest, _ response: TranslationResponse, bytes: UInt64, isLastPiece: Bool
+  ) {
+    pieces.record(response.outcome, pageSizeLog2: response.pageSizeLog2, access: request.access, isLast: isLastPiece)
+    self.bytes &+= bytes
+    if let fault = response.fault, earlierFault == 0 { earlierFault = fault.code }
+    guard isLastPiece else { return }
+    if earlierFault != 0 {
+      faults[Int(earlierFault)] &+= 1
+      earlierFault = 0
+    }
+    let latency = stages.record(response.latency)
+    latencies.record(latency)
+    requesters.record(request.requester.rawValue, latency)
+    if let pasid = request.pasid { pasids.record(pasid.rawValue, latency) }
+  }
+
+  /// Forgets all that was counted: the region of interest begins here.
+  public mutating func reset() {
+    pieces.reset()
+    faults.update(repeating: 0, count: Self.faultCount)
+    bytes = 0
+    earlierFault = 0
+    latencies.reset()
+    stages = BreakdownTally()
+    requesters.reset()
+    pasids.reset()
+  }
+
+  /// What was counted since the start or the last reset.
+  public var figures: RequestFigures {
+    let faulted = (0..<Self.faultCount).filter { faults[$0] > 0 }.map {
+      RequestFigures.FaultCount(code: UInt16($0), count: faults[$0])
+    }
+    var figures = RequestFigures()
+    figures.reads = pieces.records(.read)
+    figures.writes = pieces.records(.write)
+    figures.atomics = pieces.records(.atomic)
+    figures.faults = faulted
+    figures.bytes = bytes
+    figures.outcomes = TranslationOutcome.allCases.map { RequestFigures.OutcomeCount(outcome: $0, pieces: pieces.pieces($0)) }
+    figures.pageSizes = (UInt8(1)..<64).map { RequestFigures.PageSizeCount(log2: $0, pieces: pieces.pieces(pageSizeLog2: $0)) }
+      .filter { $0.pieces > 0 }
+    figures.latency = LatencyFigures(
+      distribution: latencies.distribution, sum: LatencyStage.allCases.reduce(0) { $0 &+ stages[$1].sum }, maximum: latencies.maximum)
+    figures.stages = LatencyStage.allCases.map { stage in
+      let tally = stages[stage]
+      return StageFigures(stage: stage, count: tally.count, sum: tally.sum, maximum: SimTime(picoseconds: tally.maximum))
+    }
+    figures.byRequester = requesters.groups.map { RequestFigures.RequesterFigures(requester: RequesterID($0.key), figures: $0.figures) }
+    figures.byPASID = pasids.groups.map { RequestFigures.PASIDFigures(pasid: PASID($0.key), figures: $0.figures) }
+    return figures
+  }
+}

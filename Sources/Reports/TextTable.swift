@@ -1,0 +1,31 @@
+/// A table of text for a terminal: columns aligned, the first to the left, the others to the right.
+struct TextTable {
+  private var rows: [[String]] = []
+
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  /// The lines, each with two spaces between columns.
+  var lines: [String] {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+      var line = row.enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        return column == 0 ? cell + padding : padding + cell
+      }.joined(separator: "  ")
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+}
+
+extension UInt64 {
+  /// The number with a comma between groups of three digits.
+  var grouped: String {
+    let digits = Array(String(self))
+    return digits.indices.reduce(into: "") { text, index in
+      if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
+      text.append(digits[index])
+    }
+  }
+}
