@@ -68,14 +68,14 @@ import VTdArchitecture
     #expect(throws: RegisterFileError.self) { try UnitUnderTest(cap: overlapping) }
   }
 
-  @Test("A register where an absent option would lie acts as what it is")
+  @Test("Registers that lie where an absent option would have its own act as what they are")
   func faultRecordOverAbsentOption() throws {
-    // Fault recording at 400h, where a unit with enhanced commands has ECMD.
-    let unit = try UnitUnderTest(cap: SampleUnit.legacyCapabilities & ~(0x3FF << 24) | 0x40 << 24)
+    // Fault recording at 410h, where a unit with enhanced commands has ECRSP.
+    let unit = try UnitUnderTest(cap: SampleUnit.legacyCapabilities & ~(0x3FF << 24) | 0x41 << 24)
     unit.record(FaultRecord(address: IOVirtualAddress(0x1000), source: RequesterID(8), reason: .noRead, type: .read))
-    unit.write(0x400, 0)
-    #expect(unit.read(0x410, size: 8) == 0)
-    unit.write(0x40C, 1 << 31)
+    unit.write(RegisterOffset.enhancedCommand, 0)
+    #expect(unit.read(0x410, size: 8) == 0x1000)
+    unit.write(0x41C, 1 << 31)
     #expect(unit.faultStatus == 0)
   }
 
