@@ -14,6 +14,7 @@ let package = Package(
     .library(name: "Compression", targets: ["Compression"]),
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
+    .library(name: "Conformance", targets: ["Conformance"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -43,6 +44,8 @@ let package = Package(
         "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
+    .target(
+      name: "Conformance", dependencies: ["Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd"]),
 
     .testTarget(name: "HardwareTests", dependencies: ["Hardware"]),
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
@@ -53,6 +56,10 @@ let package = Package(
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
     .testTarget(name: "MachineTests", dependencies: ["Machine"]),
+    .testTarget(
+      name: "ConformanceTests",
+      dependencies: ["Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "Conformance"],
+      resources: [.copy("Corpus")]),
   ],
   swiftLanguageModes: [.v6]
 )
