@@ -72,6 +72,8 @@ public struct IOMMUCase: Sendable {
     public var completed: Bool
     /// Where its pieces, cut at page boundaries, landed or came from; nil if that was not seen.
     public var pieces: [PhysicalAddress]?
+    /// A write that went through was looked for and not found.
+    public var isMissing = false
     /// The bytes that a read returned; nil if they were not seen.
     public var data: [UInt8]?
     /// Where the pieces before the one that was blocked landed.

@@ -115,8 +115,8 @@ extension IOMMUCase.Observation {
     case "fault": completed = false
     case let other: throw CaseDefect(object.place(of: "status"), expected: "ok or fault", found: other)
     }
-    // "unknown" means that nobody looked where it landed.
-    if let address = object.members["pa"] as? String, address != "unknown" {
+    isMissing = object.members["pa"] as? String == "unknown"
+    if object.contains("pa"), !isMissing {
       pieces = [PhysicalAddress(try object.hexadecimal("pa"))]
     } else {
       pieces = try object.optional("pieces", object.hexadecimals)?.map { PhysicalAddress($0) }

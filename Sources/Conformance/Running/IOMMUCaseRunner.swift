@@ -109,11 +109,7 @@ struct IOMMUCaseRunner {
       return expectations.isBacked(value.pieces) ? ("memory at \(value.pieces)", "a bus error") : nil
     case .blocked(let block): translation = CaseTranslation(pieces: block.landed)
     }
-    var held: [UInt8] = []
-    for (piece, address) in zip(request.pieces, translation.pieces) {
-      guard let bytes = memory.view.readBytes(address, count: piece.length) else { return ("a bus error", outcome.description) }
-      held += bytes
-    }
+    guard let held = expectations.bytes(request, translation.pieces) else { return ("a bus error", outcome.description) }
     if case .write(let data) = request.transfer {
       return held == Array(data.prefix(held.count)) ? nil : ("\(data) in memory", "\(held)")
     }

@@ -76,6 +76,7 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
       memory.view.write64(patch.address, patch.word)
     }
     let unit = try TableUnit(mutation.registers, test, factory, memory.view)
+    for answer in mutation.allowed { checkLevel(answer, place) }
     compare(mutation.allowed, mutation.query, mutation.kind, place, on: unit)
     for patch in old.reversed() { memory.view.write64(patch.address, patch.word) }
   }
@@ -134,12 +135,16 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
 
   // MARK: What the leaf says
 
+  /// The level that an answer gives beside the size of the page.
+  private mutating func checkLevel(_ answer: PageTableCase.Answer, _ place: String) {
+    guard case .hit(let mapping) = answer, Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) else { return }
+    fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+  }
+
   /// The flags of the leaf as the image holds them, before any access, against those that the case gives.
   private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableLeaf, _ place: String) {
     guard case .hit(let mapping) = query.expected else { return }
-    if Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) {
-      fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
-    }
+    checkLevel(query.expected, place)
     guard !reading.isFirstStage, let leaf = reading.trail.last else { return }
     let flags = [
       ("dirty flag", mapping.dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", mapping.snoop, VTdSecondStage.EntryBits.snoop),

@@ -17,39 +17,34 @@ struct ExpectedAccess {
 
 extension VTdExpectations {
   /// What the access may do that did `access.observed` on the observed machine.
+  ///
+  /// Only an observation that the tables explain, as they are or as they were, is replaced by other outcomes. Any other is compared as it
+  /// stands.
   func expected(_ access: IOMMUCase.Access, _ request: CaseRequest) -> ExpectedAccess {
+    if access.isImplementationDefined { unsettle(access.requester) }
     let reading = self.reading
     let seen = access.observed
-    let isExplained = reading.observed(request).map { explains(seen, $0, request) } ?? false
+    let isCurrent = reading.observed(request).map { explains(seen, $0, request) } ?? false
+    let earlier = isEnabled ? history[request.withoutData] ?? [] : []
+    let isStale = earlier.contains { explains(seen, $0, request) }
+    guard isCurrent || isStale else { return ExpectedAccess(alternatives: [:], admitsObservation: true) }
     var alternatives = reading.architectural(request)
-    let earlier = history[request.withoutData] ?? []
-    func admitEarlier() {
+    if isStale, !isCurrent { alternatives = alternatives.mapValues { _ in [.staleTranslation] } }
+    if isStale && !isCurrent || mayUseOldTranslations(access.requester) {
       for access in earlier where alternatives[access] == nil { alternatives[access] = [.staleTranslation] }
     }
-    if access.isImplementationDefined {
-      unsettle(access.requester)
-      admitEarlier()
-      return ExpectedAccess(alternatives: alternatives.mapValues { $0.union([.staleTranslation]) }, admitsObservation: true)
-    }
-    if isExplained, !alternatives.isEmpty {
-      if mayUseOldTranslations(access.requester) { admitEarlier() }
-      return ExpectedAccess(alternatives: alternatives, admitsObservation: false)
-    }
-    if earlier.contains(where: { explains(seen, $0, request) }) {
-      // The tables have changed and the observed machine still uses what it has cached.
-      return ExpectedAccess(alternatives: alternatives.mapValues { _ in [.staleTranslation] }, admitsObservation: true)
-    }
-    alternatives = [:]
-    if mayUseOldTranslations(access.requester) { admitEarlier() }
-    return ExpectedAccess(alternatives: alternatives, admitsObservation: true)
+    return ExpectedAccess(alternatives: alternatives, admitsObservation: alternatives.isEmpty)
   }
 
   /// Whether a prediction says exactly what was seen, as far as it was seen.
   private func explains(_ seen: IOMMUCase.Observation, _ access: PredictedAccess, _ request: CaseRequest) -> Bool {
     if seen.completed {
-      return access.fault == nil && (seen.pieces == nil || (seen.pieces == access.pieces && isBacked(access.pieces)))
+      guard access.fault == nil else { return false }
+      guard isBacked(access.pieces) else { return seen.mayBeBusError(request) }
+      guard seen.pieces == nil || seen.pieces == access.pieces else { return false }
+      return seen.data == nil || seen.data == bytes(request, access.pieces)
     }
-    guard let fault = access.fault else { return seen.fault == nil && seen.landed.isEmpty && !isBacked(access.pieces) }
+    guard let fault = access.fault else { return !isBacked(access.pieces) && seen.mayBeBusError(request) }
     guard seen.landed == access.pieces || request.kind == .read else { return false }
     guard let shown = seen.fault else { return !fault.isRecorded }
     guard fault.isRecorded else { return false }
@@ -59,6 +54,16 @@ extension VTdExpectations {
     let reasons = isFresh && root.mode == .scalable ? Deviation.scalableModeReasons(for: fault.reason) ?? [] : []
     return shown.status == log.status && shown.architecturalReasons == reasons
       && (shown.record.map { log.records.contains(FaultLog.Record(low: $0.low, high: $0.high)) } ?? true)
+  }
+
+  /// What memory holds where the pieces of the request lie; nil if there is none.
+  func bytes(_ request: CaseRequest, _ pieces: [PhysicalAddress]) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    for (piece, address) in zip(request.pieces, pieces) {
+      guard let more = memory.readBytes(address, count: piece.length) else { return nil }
+      bytes += more
+    }
+    return bytes
   }
 
   func isBacked(_ pieces: [PhysicalAddress]) -> Bool { pieces.allSatisfy { memory.read8($0) != nil } }
@@ -75,10 +80,7 @@ extension VTdExpectations {
     switch outcome {
     case .completed(let translation):
       return seen.completed && (seen.pieces == nil || seen.pieces == translation.pieces)
-    case .busError:
-      // The observed machine reads zeros where there is no memory.
-      if seen.completed { return seen.pieces == nil && (seen.data ?? []).allSatisfy { $0 == 0 } }
-      return seen.fault == nil
+    case .busError: return seen.mayBeBusError(request)
     case .blocked(let block):
       guard !seen.completed, seen.landed == block.landed || request.kind == .read else { return false }
       guard let shown = seen.fault, let record = shown.record else { return true }
@@ -102,7 +104,7 @@ extension VTdExpectations {
 
   /// Follows an access that was found right: what the fault registers hold on both sides now.
   func follow(_ access: PredictedAccess, _ request: CaseRequest, seen: IOMMUCase.Observation, machine: any CaseMachine) {
-    history[request.withoutData, default: []].insert(access)
+    if isEnabled { history[request.withoutData, default: []].insert(access) }
     if let fault = access.fault, fault.isRecorded {
       var record = Self.record(fault, request)
       let status = machine.readRegister(at: RegisterOffset.faultStatus, size: 4)
@@ -118,7 +120,11 @@ extension VTdExpectations {
       faults.record(record, collapses: collapses)
     }
     if let shown = seen.fault {
-      observedFaults.adopt(status: shown.status, record: shown.record.map { FaultLog.Record(low: $0.low, high: $0.high) })
+      // What the record must hold beside the code that the file spells out.
+      let pieces = request.pieces
+      let blocked = seen.landed.count < pieces.count ? pieces[seen.landed.count].address : request.address
+      let fault = PredictedFault(reason: shown.record?.reason ?? FaultReason(0), isRecorded: true, address: blocked)
+      observedFaults.record(Self.record(fault, request), collapses: true)
     }
   }
 
@@ -130,6 +136,14 @@ extension VTdExpectations {
       faults.write(offset: register, size: 4, value: value)
     }
     machine.settle()
+  }
+}
+
+extension IOMMUCase.Observation {
+  /// Whether a translated request that meets no memory looks like this: reads give zeros, writes are found nowhere, nothing is recorded.
+  fileprivate func mayBeBusError(_ request: CaseRequest) -> Bool {
+    guard completed else { return fault == nil && landed.isEmpty }
+    return pieces == nil && (request.kind == .read ? (data ?? []).allSatisfy { $0 == 0 } : isMissing)
   }
 }
 

@@ -14,7 +14,7 @@ struct FaultLog: Hashable {
 
   private(set) var records: [Record]
   /// PFO.
-  var hasOverflowed = false
+  private(set) var hasOverflowed = false
   /// IQE, ITE and ICE, by their bits in FSTS.
   private(set) var queueErrors: UInt64 = 0
   private var next = 0
@@ -67,16 +67,6 @@ struct FaultLog: Hashable {
     guard !queueErrors[bit: bit] else { return }
     raiseEvent()
     queueErrors[bit: bit] = true
-  }
-
-  /// Takes over a snapshot of a log with one record.
-  mutating func adopt(status: UInt64, record: Record?) {
-    hasOverflowed = status[bit: 0]
-    if let record {
-      if status[bit: 1], !records.contains(where: { $0.isPending }) { raiseEvent() }
-      records[0] = record
-      next = 0
-    }
   }
 
   private mutating func raiseEvent() {

@@ -27,8 +27,9 @@ struct ExpectedRegister: Hashable {
     deviations.insert(deviation)
   }
 
-  /// Admits the value with some bits clear as well, because they need not be implemented.
-  mutating func allowClear(_ bits: UInt64) {
+  /// Admits the value with some bits clear as well, because they need not be implemented, if they are as written.
+  mutating func allowClear(_ bits: UInt64, written: UInt64) {
+    guard let value = values.first, (value ^ written) & bits & compared == 0 else { return }
     let further = values.map { $0 & ~bits }.filter { !values.contains($0) }
     guard !further.isEmpty else { return }
     values += further
@@ -63,7 +64,7 @@ extension VTdExpectations {
     let written = written[offset] ?? 0
     switch offset {
     case RegisterOffset.globalStatus: judgeStatus(&expected)
-    case RegisterOffset.rootTableAddress: expected.allowClear(beyondHost)
+    case RegisterOffset.rootTableAddress: expected.allowClear(beyondHost, written: written)
     case RegisterOffset.contextCommand: judgeGranularity(offset, at: 59, &expected)
     case identity.extended.iotlbRegisterOffset + 8: judgeGranularity(offset, at: 57, &expected)
     case RegisterOffset.faultEventControl + RegisterOffset.eventUpperAddressDistance,
@@ -77,7 +78,7 @@ extension VTdExpectations {
     case RegisterOffset.invalidationQueueAddress:
       let base = ~UInt64.mask(width: 12)
       expected.replace(observed: observedQueue.enabledAddress & base, demanded: written & base, .queueAddress)
-      expected.allowClear(beyondHost)
+      expected.allowClear(beyondHost, written: written)
     case RegisterOffset.invalidationCompletionStatus:
       expected.replace(
         observed: observedQueue.isCompletionPending ? 1 : 0, demanded: queue.isCompletionPending ? 1 : 0, .queueWidth)
@@ -88,9 +89,9 @@ extension VTdExpectations {
       expected.replace(observed: written, demanded: written & 0xFFFF, .invalidationEventData)
     case RegisterOffset.invalidationQueueErrorRecord: judgeQueueError(&expected)
     case RegisterOffset.interruptRemappingTableAddress:
-      expected.allowClear(beyondHost)
-      if !identity.extended.extendedInterruptMode { expected.allowClear(1 << 11) }
-      if !identity.extended.interruptRemapping { expected.allowClear(.max) }
+      expected.allowClear(beyondHost, written: written)
+      if !identity.extended.extendedInterruptMode { expected.allowClear(1 << 11, written: written) }
+      if !identity.extended.interruptRemapping { expected.allowClear(~0x7F0, written: written) }
     case RegisterOffset.pageRequestEventControl where identity.extended.pageRequests:
       let mask = self.written[offset].map { $0 & 1 << 31 } ?? 1 << 31
       expected.replace(observed: 0, demanded: mask, .pageRequestEventControl)

@@ -168,8 +168,14 @@ final class VTdExpectations {
     }
   }
 
+  /// Some commands leave no translation in any cache (VT-d 6.6, 11.4.4.1).
   private func follow(_ machine: any CaseMachine) {
-    if lastCommand.contains(.rootTable), identity.capabilities.enhancedSetRootTable { isUncovered = false }
+    let hasNewRoot = lastCommand.contains(.rootTable) && identity.capabilities.enhancedSetRootTable
+    if hasNewRoot || (!isEnabled && identity.extended.scalableMode) {
+      isUncovered = false
+      unsettled = []
+      history = [:]
+    }
     if identity.isWithoutWidths { isEnabled = machine.readRegister(at: RegisterOffset.globalStatus, size: 4)[bit: 31] }
   }
 }
