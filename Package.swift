@@ -14,6 +14,7 @@ let package = Package(
     .library(name: "Compression", targets: ["Compression"]),
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
+    .library(name: "Conformance", targets: ["Conformance"]),
     .library(name: "Reports", targets: ["Reports"]),
     .executable(name: "iommusim", targets: ["iommusim"]),
   ],
@@ -45,6 +46,9 @@ let package = Package(
         "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
+    .target(
+      name: "Conformance",
+      dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Machine", "Compression"]),
     .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay"]),
     .executableTarget(
       name: "iommusim",

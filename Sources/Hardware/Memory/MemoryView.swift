@@ -107,6 +107,22 @@
     return true
   }
 
+  /// Stores 64-bit words from `address` on, which is taken down to a multiple of 8; stops and answers false at the first that aborts.
+  @discardableResult public func writeWords(_ address: PhysicalAddress, _ words: [UInt64]) -> Bool {
+    words.withUnsafeBytes { source in
+      var done = 0
+      while done < source.count {
+        let place = PhysicalAddress(address.rawValue & ~7).advanced(by: UInt64(done))
+        let count = min(source.count - done, 4096 - Int(place.pageOffset(PageSizeLog2.size4K)))
+        guard let target = location(place, count: 8) else { return false }
+        UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
+        done += count
+      }
+      return true
+    }
+  }
+
   /// Clears the 4 KiB frame that holds `address`; false if nothing backs it.
   @discardableResult public func clearFrame(_ address: PhysicalAddress) -> Bool {
     guard let place = location(address.alignedDown(PageSizeLog2.size4K), count: 8) else { return false }
