@@ -226,6 +226,19 @@ import PageTables
     return flags
   }
 
+  /// Reads the table entries on the way to `address` without any trace in the model, and gives the last one read.
+  @inlinable public mutating func touchTables(of context: TranslationContext, for address: IOVirtualAddress) -> UInt64 {
+    guard case .vtd(let format) = context.secondStage else { return 0 }
+    var table = context.secondStageRoot
+    var level = format.pointee.rootLevel
+    while true {
+      guard let entry = memory.read64(table.advanced(by: format.pointee.entryOffset(address, level: level))) else { return 0 }
+      if level == 1 || !format.pointee.isPlainTable(entry) { return entry }
+      table = format.pointee.nextTable(entry, level: level)
+      level &-= 1
+    }
+  }
+
   // MARK: Fills
 
   /// Lets every walk that is done by `time` fill the caches.

@@ -22,6 +22,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   var root = PhysicalAddress(0)
   var caches: ConfigurationCaches
   let memory: MemoryView
+  /// Whose request was resolved last, and how.
+  var recent: (requester: RequesterID, pasid: PASID?, translation: TranslationContext)?
   /// Checked against whatever is read from memory; large, so kept apart from what every request needs.
   let rules: UniqueBox<EntryRules>
   // What every request needs of capabilities and choices.
@@ -119,8 +121,14 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   @inline(__always) mutating func resolve(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Resolution {
-    if case .scalable = mode { return resolveScalable(request, at: &time, through: port) }
-    return resolveLegacy(request, at: &time, through: port)
+    let resolution: Resolution
+    if case .scalable = mode {
+      resolution = resolveScalable(request, at: &time, through: port)
+    } else {
+      resolution = resolveLegacy(request, at: &time, through: port)
+    }
+    if case .context(let translation) = resolution { recent = (request.requester, request.pasid, translation) }
+    return resolution
   }
 
   /// A fault for the given reason: qualified ones are silent if a structure that was read asks for it (FPD).

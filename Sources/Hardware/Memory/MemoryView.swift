@@ -9,23 +9,23 @@
   // The first flat region is held inline: it is where tables live in a replay, and the walker's reads are the hot path.
   @usableFromInline let flatBase: UnsafeMutableRawPointer
   @usableFromInline let flatStart: UInt64
-  @usableFromInline let flatLength: UInt64
+  // The offset of the last whole word; 0 stands for a region that no aligned address reaches.
+  @usableFromInline let flatLast: UInt64
   @usableFromInline let map: UnsafeMutablePointer<MemoryMap>
 
   @usableFromInline
   init(flatBase: UnsafeMutableRawPointer, flatStart: UInt64, flatLength: UInt64, map: UnsafeMutablePointer<MemoryMap>) {
     self.flatBase = flatBase
-    self.flatStart = flatStart
-    self.flatLength = flatLength
+    self.flatStart = flatLength < 8 ? .max : flatStart
+    flatLast = flatLength < 8 ? 0 : flatLength - 8
     self.map = map
   }
 
-  /// The host location of `count` bytes (1 to 8, not crossing a 4 KiB frame) at `address`, or `nil` if nothing backs them.
-  @inlinable func location(_ address: PhysicalAddress, count: UInt64) -> UnsafeMutableRawPointer? {
+  /// The host location of the word at `address`, a multiple of 8, or `nil` if nothing backs it.
+  @inlinable func location(_ address: PhysicalAddress) -> UnsafeMutableRawPointer? {
     let offset = address.rawValue &- flatStart
-    // Written so that neither side can wrap: regions are multiples of a frame, so `flatLength - count` is not negative unless empty.
-    if offset <= flatLength &- count, flatLength != 0 { return flatBase + Int(truncatingIfNeeded: offset) }
-    return sparseLocation(address, count: count)
+    if offset <= flatLast { return flatBase + Int(truncatingIfNeeded: offset) }
+    return sparseLocation(address, count: 8)
   }
 
   @inline(never) @usableFromInline func sparseLocation(_ address: PhysicalAddress, count: UInt64) -> UnsafeMutableRawPointer? {
@@ -34,36 +34,36 @@
 
   /// The 64-bit word at `address`, which is taken down to a multiple of 8; `nil` if the read aborts.
   @inlinable public func read64(_ address: PhysicalAddress) -> UInt64? {
-    location(PhysicalAddress(address.rawValue & ~7), count: 8).map { UInt64(littleEndian: $0.load(as: UInt64.self)) }
+    location(PhysicalAddress(address.rawValue & ~7)).map { UInt64(littleEndian: $0.load(as: UInt64.self)) }
   }
 
   /// The 32-bit word at `address`, which is taken down to a multiple of 4; `nil` if the read aborts.
   @inlinable public func read32(_ address: PhysicalAddress) -> UInt32? {
-    location(PhysicalAddress(address.rawValue & ~3), count: 4).map { UInt32(littleEndian: $0.load(as: UInt32.self)) }
+    sparseLocation(PhysicalAddress(address.rawValue & ~3), count: 4).map { UInt32(littleEndian: $0.load(as: UInt32.self)) }
   }
 
   /// The byte at `address`; `nil` if the read aborts.
   @inlinable public func read8(_ address: PhysicalAddress) -> UInt8? {
-    location(address, count: 1).map { $0.load(as: UInt8.self) }
+    sparseLocation(address, count: 1).map { $0.load(as: UInt8.self) }
   }
 
   /// Stores a 64-bit word at `address`, which is taken down to a multiple of 8; false if the write aborts.
   @inlinable @discardableResult public func write64(_ address: PhysicalAddress, _ value: UInt64) -> Bool {
-    guard let place = location(PhysicalAddress(address.rawValue & ~7), count: 8) else { return false }
+    guard let place = location(PhysicalAddress(address.rawValue & ~7)) else { return false }
     place.storeBytes(of: value.littleEndian, as: UInt64.self)
     return true
   }
 
   /// Stores a 32-bit word at `address`, which is taken down to a multiple of 4; false if the write aborts.
   @inlinable @discardableResult public func write32(_ address: PhysicalAddress, _ value: UInt32) -> Bool {
-    guard let place = location(PhysicalAddress(address.rawValue & ~3), count: 4) else { return false }
+    guard let place = sparseLocation(PhysicalAddress(address.rawValue & ~3), count: 4) else { return false }
     place.storeBytes(of: value.littleEndian, as: UInt32.self)
     return true
   }
 
   /// Stores a byte at `address`; false if the write aborts.
   @inlinable @discardableResult public func write8(_ address: PhysicalAddress, _ value: UInt8) -> Bool {
-    guard let place = location(address, count: 1) else { return false }
+    guard let place = sparseLocation(address, count: 1) else { return false }
     place.storeBytes(of: value, as: UInt8.self)
     return true
   }
@@ -114,7 +114,7 @@
       while done < source.count {
         let place = PhysicalAddress(address.rawValue & ~7).advanced(by: UInt64(done))
         let count = min(source.count - done, 4096 - Int(place.pageOffset(PageSizeLog2.size4K)))
-        guard let target = location(place, count: 8) else { return false }
+        guard let target = location(place) else { return false }
         UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(
           from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
         done += count
@@ -125,7 +125,7 @@
 
   /// Clears the 4 KiB frame that holds `address`; false if nothing backs it.
   @discardableResult public func clearFrame(_ address: PhysicalAddress) -> Bool {
-    guard let place = location(address.alignedDown(PageSizeLog2.size4K), count: 8) else { return false }
+    guard let place = location(address.alignedDown(PageSizeLog2.size4K)) else { return false }
     place.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
     return true
   }
