@@ -1,3 +1,5 @@
+import Hardware
+
 /// Pages drawn with the weights of Zipf's law, in O(1) a draw, by integer arithmetic alone.
 ///
 /// The page of rank k has the weight 1 / k^s, as an integer of 63 - ⌈log2 pages⌉ bits for rank 1, rounded down but at least 1. Powers are

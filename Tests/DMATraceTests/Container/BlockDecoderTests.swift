@@ -1,4 +1,5 @@
 import Compression
+import Hardware
 import Testing
 
 @testable import DMATrace
