@@ -39,7 +39,8 @@ public final class Machine {
     }
     do {
       unit = try RemappingUnit(
-        identity: configuration.vtd.identity, parameters: configuration.translation, memory: memory.view)
+        identity: configuration.vtd.identity, choices: configuration.vtd.choices,
+        parameters: configuration.translation.seeded(configuration.seed), memory: memory.view)
     } catch {
       throw .unit("\(error)")
     }

@@ -17,7 +17,7 @@ public struct TraceReplay: Sendable {
   public struct Progress: Sendable {
     /// The records that have been looked at.
     public var records: UInt64
-    /// The records there are; nil if that is not known.
+    /// About how many there will be; nil if that is not known.
     public var total: UInt64?
   }
 
@@ -37,12 +37,27 @@ public struct TraceReplay: Sendable {
       let batch = try Self.batch(&trace)
       guard !batch.isEmpty, try replay(batch, of: path, on: engine) else { break }
       batches += 1
-      if batches.isMultiple(of: Self.batchesPerReport) { progress(Progress(records: engine.recordsSeen, total: trace.recordCount)) }
+      if batches.isMultiple(of: Self.batchesPerReport) {
+        progress(Progress(records: engine.recordsSeen, total: end(of: trace.recordCount)))
+      }
     }
     return ReplayResult(
       trace: .init(
         path: path, records: trace.recordCount ?? trace.position, contentHash: trace.contentHash, damage: trace.damage?.description),
       configuration: configuration, figures: engine.finish(), hostNanoseconds: Self.nanoseconds(clock.now - start))
+  }
+
+  /// About how many records will be looked at.
+  private func end(of records: UInt64?) -> UInt64? {
+    var end = records
+    if case .record(let number) = options.to { end = min(end ?? number, number) }
+    if let limit = options.limit {
+      var first: UInt64 = 0
+      if case .record(let number) = options.from { first = number }
+      let last = first.addingReportingOverflow(limit)
+      if !last.overflow { end = min(end ?? last.partialValue, last.partialValue) }
+    }
+    return end
   }
 
   private func reader(_ path: String) throws(TraceReplayError) -> TraceReader {

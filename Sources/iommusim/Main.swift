@@ -17,7 +17,12 @@ import Glibc
     // Whoever reads the output may stop doing so.
     signal(SIGPIPE, SIG_DFL)
     signal(SIGINT) { _ in _exit(Status.interrupted) }
-    exit(status(of: Array(CommandLine.arguments.dropFirst())))
+    let status = status(of: Array(CommandLine.arguments.dropFirst()))
+    guard fflush(nil) == 0 else {
+      Diagnostics.error("standard output: \(String(cString: strerror(errno)))")
+      exit(Status.badInput)
+    }
+    exit(status)
   }
 
   private static func status(of arguments: [String]) -> Int32 {

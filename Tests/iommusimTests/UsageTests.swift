@@ -67,6 +67,15 @@ import Testing
     #expect(run.errors.isEmpty, "\(run.errors)")
   }
 
+  @Test("Results that cannot be written are an error", arguments: [["presets"], ["replay"], ["trace", "info"], ["trace", "verify"]])
+  func fullDisk(verb: [String]) throws {
+    let folder = try Folder()
+    let arguments = verb == ["presets"] ? verb : verb + [try folder.trace(records: 10)]
+    let run = try Program(shell: "exec \"$0\" \"$@\" > /dev/full", [Program.path] + arguments)
+    #expect(run.status == 2)
+    #expect(run.errors == "iommusim: standard output: No space left on device\n")
+  }
+
   @Test("A reader that stops reading ends the program in silence")
   func brokenPipe() throws {
     let folder = try Folder()

@@ -1,7 +1,8 @@
 import Hardware
+import VTd
 import VTdArchitecture
 
-/// What a VT-d unit says about itself, as the values of its registers.
+/// What a VT-d unit says about itself, as the values of its registers, and what it does where the specification leaves a choice.
 public struct VTdParameters: Hashable, Sendable {
   /// VER.
   public var version: UInt32 = 0x70
@@ -11,6 +12,9 @@ public struct VTdParameters: Hashable, Sendable {
   public var extendedCapability: UInt64 = 0x003F_EF9E_A6F0_EFDF
   /// The host address width in bits.
   public var hostAddressWidth: UInt8 = 52
+
+  /// What the unit does where the specification leaves a choice.
+  public var choices = ImplementationChoices()
 
   /// A server unit with scalable mode.
   public init() {}
@@ -22,10 +26,11 @@ public struct VTdParameters: Hashable, Sendable {
       extended: ExtendedCapabilities(rawValue: extendedCapability), hostAddressWidth: Int(hostAddressWidth))
   }
 
-  static let parameters: [Parameter<Self>] = [
-    Parameter("version", "the version register VER", \Self.version, .word),
-    Parameter("capability", "the capability register CAP", \Self.capability, .word),
-    Parameter("extended_capability", "the extended capability register ECAP", \Self.extendedCapability, .word),
-    Parameter("host_address_width", "bits of a host physical address", \Self.hostAddressWidth, .integer(32...52)),
-  ]
+  static let parameters: [Parameter<Self>] =
+    [
+      Parameter("version", "the version register VER", \Self.version, .word),
+      Parameter("capability", "the capability register CAP", \Self.capability, .word),
+      Parameter("extended_capability", "the extended capability register ECAP", \Self.extendedCapability, .word),
+      Parameter("host_address_width", "bits of a host physical address", \Self.hostAddressWidth, .integer(32...52)),
+    ] + ImplementationChoices.parameters.lifted(to: \Self.choices, under: "choices")
 }
