@@ -23,7 +23,7 @@ struct ConformCommand: ParsableCommand {
   var category: String?
 
   mutating func run() throws {
-    var options = Runner<IOMMUModels>.Options()
+    var options = Runner.Options()
     options.verbose = verbose
     options.tablesOnly = tablesOnly
     options.category = category

@@ -111,6 +111,10 @@ public struct PageTableCase: Sendable {
     public var query: Query
     /// Whether the request reads or writes.
     public var kind: AccessKind
+    /// Whether a read fetches instructions.
+    public var executes: Bool
+    /// Whether the request is privileged.
+    public var isPrivileged: Bool
     /// What may come of it, instead of `query.expected`, where several outcomes are right.
     public var allowed: [Answer]
   }

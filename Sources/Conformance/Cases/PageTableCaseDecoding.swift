@@ -135,11 +135,14 @@ extension PageTableCase.Mutation {
     }
     self.registers = try object.contains("regs") ? registers.replaced(by: object.object("regs")) : registers
     let request = try object.object("q")
-    switch try request.string("rw") {
-    case "r": kind = .read
+    let letter = try request.string("rw")
+    switch letter {
+    case "r", "x": kind = .read
     case "w": kind = .write
-    case let other: throw CaseDefect(request.place(of: "rw"), expected: "r or w", found: other)
+    default: throw CaseDefect(request.place(of: "rw"), expected: "r, w or x", found: letter)
     }
+    executes = letter == "x"
+    isPrivileged = try request.optional("priv", request.integer) ?? 0 != 0
     let expected = try object.object("exp")
     switch try expected.string("r") {
     case "any", "constrained":

@@ -45,6 +45,8 @@ public struct CaseRequest: Hashable, Sendable {
   public var kind: AccessKind
   /// Whether privileged mode is requested; only with a PASID.
   public var privileged = false
+  /// Whether a read fetches instructions; only with a PASID.
+  public var execute = false
   /// The address of the first byte.
   public var address: IOVirtualAddress
   /// How many bytes; the request is cut at 4 KiB boundaries into pieces that are translated one by one.

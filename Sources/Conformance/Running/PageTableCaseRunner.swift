@@ -3,14 +3,14 @@ import PageTables
 import VTdArchitecture
 
 /// Runs one page-table case: every query by a read and a write of its own, every mutation on a unit of its own.
-struct PageTableCaseRunner<Factory: CaseMachineFactory> {
+struct PageTableCaseRunner {
   private let test: PageTableCase
-  private let factory: Factory
+  private let factory: any CaseMachineFactory
   private let memory: PhysicalMemory
   private var result: CaseResult
 
   /// Builds the image.
-  init(_ test: PageTableCase, factory: Factory) throws {
+  init(_ test: PageTableCase, factory: any CaseMachineFactory) throws {
     self.test = test
     self.factory = factory
     memory = try PhysicalMemory()
@@ -28,10 +28,13 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
     if let registers = test.registers, !test.queries.isEmpty {
       try mendContexts(registers)
       let unit = try TableUnit(registers, test, factory, memory.view)
-      for (index, query) in test.queries.enumerated() { checkLeaf(query, unit.reading(query, .read), "query \(index)") }
+      for (index, query) in test.queries.enumerated() {
+        let request = query.request(.read)
+        if !unit.tables(request).isFirstStage { checkLeaf(query, unit.reading(request), "query \(index)") }
+      }
       for (index, query) in test.queries.enumerated() {
         for kind in [AccessKind.read, .write] {
-          compare([query.expected], query, kind, "query \(index)", on: unit)
+          compare([query.expected], query.request(kind), "query \(index)", on: unit)
         }
       }
     }
@@ -54,11 +57,12 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
     let unit = try TableUnit(registers, test, factory, memory.view)
     var seen: Set<RequesterID> = []
     for (index, query) in test.queries.enumerated() where seen.insert(query.requester).inserted {
-      guard let context = unit.contradictoryContext(query) else { continue }
-      let outcome = unit.access(query, .read)
+      let request = query.request(.read)
+      guard let context = unit.contradictoryContext(request) else { continue }
+      let outcome = unit.access(request)
       if outcome.reason != .scalableContextInvalid {
         let expected = "fault \(FaultReason.scalableContextInvalid), PRE being set without DTE"
-        fail("query \(index)", action(query, .read), expected: expected, got: outcome.description, walk: [context])
+        fail("query \(index)", Self.action(request), expected: expected, got: outcome.description, walk: [context])
       }
       memory.view.write64(context.address, context.value & ~(1 << 4))
       result.deviations.insert(.pageRequestsWithoutDeviceTLB)
@@ -77,44 +81,48 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
     }
     let unit = try TableUnit(mutation.registers, test, factory, memory.view)
     for answer in mutation.allowed { checkLevel(answer, place) }
-    compare(mutation.allowed, mutation.query, mutation.kind, place, on: unit)
+    compare(mutation.allowed, mutation.request, place, on: unit)
     for patch in old.reversed() { memory.view.write64(patch.address, patch.word) }
   }
 
   private mutating func compare(
-    _ answers: [PageTableCase.Answer], _ query: PageTableCase.Query, _ kind: AccessKind, _ place: String, on unit: TableUnit
+    _ answers: [PageTableCase.Answer], _ request: CaseRequest, _ place: String, on unit: TableUnit
   ) {
-    let reading = unit.reading(query, kind)
-    let outcomes = answers.map { TableOutcome($0, kind, isLegacy: unit.isLegacy, isFirstStage: reading.isFirstStage) }
-    var outcome = unit.access(query, kind)
-    if reading.updates == .notSnooped, reading.needsUpdate(kind) {
+    let kind = request.kind
+    let tables = unit.tables(request)
+    let outcomes = answers.map { TableOutcome($0, kind, isLegacy: unit.isLegacy, isFirstStage: tables.isFirstStage) }
+    let before = tables.updates == .notSnooped ? unit.reading(request) : nil
+    var outcome = unit.access(request)
+    if let before, before.needsUpdate(kind) {
       let isUpdateFault = outcome.reason == .secondStageUpdateNotSnooped
       guard isUpdateFault || !outcomes.contains(where: \.isTranslation) else {
-        fail(place, action(query, kind), expected: "fault 7Ch, flags being clear", got: outcome.description, walk: reading.trail)
+        fail(place, Self.action(request), expected: "fault 7Ch, flags being clear", got: outcome.description, walk: before.trail)
         return
       }
       if isUpdateFault {
         // Software sets the flags; then the tables must translate as the case says.
         result.deviations.insert(.updateNotSnooped)
-        reading.setFlags(kind, in: memory.view)
-        outcome = unit.access(query, kind)
+        before.setFlags(kind, in: memory.view)
+        outcome = unit.access(request)
       }
     }
     guard outcomes.contains(where: { $0.admits(outcome) }) else {
-      fail(place, action(query, kind), expected: Self.words(outcomes), got: outcome.sizedDescription, walk: reading.trail)
+      fail(place, Self.action(request), expected: Self.words(outcomes), got: outcome.sizedDescription, walk: unit.reading(request).trail)
       return
     }
-    if outcome.reason == nil, reading.updates == .snooped {
-      let after = unit.reading(query, kind)
+    if outcome.reason == nil, tables.updates == .snooped {
+      let after = unit.reading(request)
       if after.needsUpdate(kind) {
-        fail(place, action(query, kind), expected: "accessed and dirty flags set", got: "flags clear", walk: after.trail)
+        fail(place, Self.action(request), expected: "accessed and dirty flags set", got: "flags clear", walk: after.trail)
       }
     }
     if answers.contains(where: { if case .passThrough = $0 { true } else { false } }) { result.deviations.insert(.passThroughCapability) }
   }
 
-  private func action(_ query: PageTableCase.Query, _ kind: AccessKind) -> String {
-    "\(kind) at \(query.address) by \(query.requester)" + (query.pasid.map { " with PASID \($0)" } ?? "")
+  private static func action(_ request: CaseRequest) -> String {
+    let kind = request.execute ? "execute" : "\(request.kind)"
+    let pasid = request.pasid.map { " with PASID \($0)" } ?? ""
+    return "\(request.privileged ? "privileged " : "")\(kind) at \(request.address) by \(request.requester)" + pasid
   }
 
   private static func words(_ outcomes: [TableOutcome]) -> String { outcomes.map(\.description).joined(separator: " or ") }
@@ -122,8 +130,8 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
   // MARK: Alone
 
   private mutating func run(_ query: PageTableCase.Query, _ table: BareTable, _ place: String) {
-    let reading = TableLeaf(table, query.address, memory.view)
-    checkLeaf(query, reading, place)
+    let reading = TableReading(table, query.address, memory.view)
+    if table.stage == .second { checkLeaf(query, reading, place) }
     for kind in [AccessKind.read, .write] {
       let expected = TableOutcome(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
       let outcome = factory.walk(table, for: query.address, kind: kind, in: memory.view)
@@ -142,10 +150,10 @@ struct PageTableCaseRunner<Factory: CaseMachineFactory> {
   }
 
   /// The flags of the leaf as the image holds them, before any access, against those that the case gives.
-  private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableLeaf, _ place: String) {
+  private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
     guard case .hit(let mapping) = query.expected else { return }
     checkLevel(query.expected, place)
-    guard !reading.isFirstStage, let leaf = reading.trail.last else { return }
+    guard let leaf = reading.trail.last else { return }
     let flags = [
       ("dirty flag", mapping.dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", mapping.snoop, VTdSecondStage.EntryBits.snoop),
     ]

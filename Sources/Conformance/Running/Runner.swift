@@ -1,7 +1,7 @@
 import Hardware
 
 /// Runs files of conformance cases and says what each came to.
-public struct Runner<Factory: CaseMachineFactory> {
+public struct Runner {
   /// Which cases to run and how much to say.
   public struct Options: Hashable, Sendable {
     /// Only cases about tables and entries.
@@ -22,14 +22,14 @@ public struct Runner<Factory: CaseMachineFactory> {
   }
 
   /// Failures of one case that are printed unless everything is asked for.
-  static var printedFailures: Int { 5 }
+  static let printedFailures = 5
 
-  private let factory: Factory
+  private let factory: any CaseMachineFactory
   private let options: Options
   private let print: (String) -> Void
 
   /// A runner on machines of the factory; lines without their ends go to `print`.
-  public init(_ factory: Factory, options: Options = Options(), print: @escaping (String) -> Void) {
+  public init(_ factory: any CaseMachineFactory, options: Options = Options(), print: @escaping (String) -> Void) {
     self.factory = factory
     self.options = options
     self.print = print

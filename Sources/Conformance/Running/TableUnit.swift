@@ -3,7 +3,7 @@ import PageTables
 import VTdArchitecture
 
 /// A unit programmed with the registers of a page-table case.
-struct TableUnit {
+final class TableUnit {
   /// What happens to accessed and dirty flags of second-stage entries.
   enum FlagUpdates: Hashable {
     case none
@@ -11,21 +11,27 @@ struct TableUnit {
     case notSnooped
   }
 
+  /// What a requester's structures say of its tables.
+  struct Tables: Hashable {
+    var isFirstStage = false
+    var updates = FlagUpdates.none
+  }
+
   let isLegacy: Bool
   private let identity: UnitIdentity
-  private let root: RootTableAddress
-  private let memory: MemoryView
   private let machine: any CaseMachine
-  private let tables: AccessReading
+  private let accesses: AccessReading
+  private var known: [CaseRequest: Tables] = [:]
 
   /// Makes the unit, latches the root table and enables translation.
-  init(_ registers: PageTableCase.Registers, _ test: PageTableCase, _ factory: some CaseMachineFactory, _ memory: MemoryView) throws {
+  init(
+    _ registers: PageTableCase.Registers, _ test: PageTableCase, _ factory: any CaseMachineFactory, _ memory: MemoryView
+  ) throws {
     identity = registers.identity(hostAddressWidth: test.hostAddressWidth)
-    root = RootTableAddress(rawValue: registers.rootTable)
+    let root = RootTableAddress(rawValue: registers.rootTable)
     isLegacy = root.mode == .legacy
-    self.memory = memory
     machine = try factory.makeMachine(identity, memory: memory)
-    tables = AccessReading(identity: identity, hasTransientMapping: false, root: root, isEnabled: true, memory: memory)
+    accesses = AccessReading(identity: identity, hasTransientMapping: false, root: root, isEnabled: true, memory: memory)
     machine.writeRegister(at: RegisterOffset.rootTableAddress, size: 8, value: registers.rootTable)
     for command in [GlobalCommand.rootTable, .translation] {
       machine.writeRegister(at: RegisterOffset.globalCommand, size: 4, value: UInt64(command.rawValue))
@@ -33,58 +39,52 @@ struct TableUnit {
     }
   }
 
-  /// A request that moves no data.
-  func access(_ query: PageTableCase.Query, _ kind: AccessKind) -> CaseOutcome {
-    let outcome = machine.access(request(query, kind))
+  /// The outcome of a request.
+  func access(_ request: CaseRequest) -> CaseOutcome {
+    let outcome = machine.access(request)
     machine.settle()
     return outcome
   }
 
-  private func request(_ query: PageTableCase.Query, _ kind: AccessKind) -> CaseRequest {
-    CaseRequest(requester: query.requester, pasid: query.pasid, kind: kind, address: query.address)
+  /// The entries on the way of a request as they stand now.
+  func reading(_ request: CaseRequest) -> TableReading { TableReading(trail: accesses.trail(request)) }
+
+  /// What the structures say of the tables of the request's requester and PASID; they stay as they are while the unit is in use.
+  func tables(_ request: CaseRequest) -> Tables {
+    var sender = request.withoutData
+    sender.address = IOVirtualAddress(0)
+    sender.kind = .read
+    if let tables = known[sender] { return tables }
+    var tables = Tables()
+    if let entry = accesses.structures(request).pasidEntry {
+      tables.isFirstStage = entry.stages == .firstStage || entry.stages == .nested
+      if entry.stages == .secondStage, entry.secondStageAccessedDirty, identity.extended.secondStageAccessedDirty {
+        tables.updates = entry.pageWalkSnoop && identity.extended.scalableModePageWalkCoherency ? .snooped : .notSnooped
+      }
+    }
+    known[sender] = tables
+    return tables
   }
 
-  /// The entries on the way of a query as they stand now.
-  func reading(_ query: PageTableCase.Query, _ kind: AccessKind) -> TableLeaf {
-    let request = self.request(query, kind)
-    let entry = tables.structures(request).pasidEntry
-    let isFirstStage = entry?.stages == .firstStage || entry?.stages == .nested
-    return TableLeaf(isFirstStage: isFirstStage, trail: tables.trail(request), updates: updates(entry))
-  }
-
-  /// The context entry of the query's requester, if it has PRE without DTE.
-  func contradictoryContext(_ query: PageTableCase.Query) -> TableWord? {
-    let structures = tables.structures(request(query, .read))
+  /// The context entry of the requester, if it has PRE without DTE.
+  func contradictoryContext(_ request: CaseRequest) -> TableWord? {
+    let structures = accesses.structures(request)
     guard structures.findings.contains(where: { $0.deviation == .contextContradiction }) else { return nil }
     return structures.trail.first { $0.name == StructureReading.contextEntry }
-  }
-
-  private func updates(_ entry: PASIDTableEntry?) -> FlagUpdates {
-    guard let entry, entry.stages == .secondStage, entry.secondStageAccessedDirty, identity.extended.secondStageAccessedDirty else {
-      return .none
-    }
-    return entry.pageWalkSnoop && identity.extended.scalableModePageWalkCoherency ? .snooped : .notSnooped
   }
 }
 
 /// The entries on the way of an address.
-struct TableLeaf {
-  let isFirstStage: Bool
+struct TableReading {
   /// Structures, then table entries from the top one to the leaf.
   let trail: [TableWord]
-  var updates = TableUnit.FlagUpdates.none
 
-  init(isFirstStage: Bool, trail: [TableWord], updates: TableUnit.FlagUpdates) {
-    self.isFirstStage = isFirstStage
-    self.trail = trail
-    self.updates = updates
-  }
+  init(trail: [TableWord]) { self.trail = trail }
 
   /// The entries of a table that stands alone; none of a first-stage table.
   init(_ table: BareTable, _ address: IOVirtualAddress, _ memory: MemoryView) {
-    isFirstStage = table.stage == .first
     var trail: [TableWord] = []
-    if !isFirstStage {
+    if table.stage == .second {
       let features = VTdSecondStage.Features(hostAddressWidth: UInt8(table.hostAddressWidth))
       let tables = SecondStageReading(format: VTdSecondStage(levels: table.levels, features: features), root: table.root, memory: memory)
       _ = tables.outcome(for: address, kind: .read, order: .permissionLast, trail: &trail)
@@ -106,6 +106,23 @@ struct TableLeaf {
       let dirty = kind.writes && word == tableEntries.last ? VTdSecondStage.EntryBits.dirty : 0
       memory.write64(word.address, word.value | VTdSecondStage.EntryBits.accessed | dirty)
     }
+  }
+}
+
+extension PageTableCase.Query {
+  /// The query as a request that moves no data.
+  func request(_ kind: AccessKind) -> CaseRequest {
+    CaseRequest(requester: requester, pasid: pasid, kind: kind, address: address)
+  }
+}
+
+extension PageTableCase.Mutation {
+  /// The request, which moves no data.
+  var request: CaseRequest {
+    var request = query.request(kind)
+    request.execute = executes
+    request.privileged = isPrivileged
+    return request
   }
 }
 

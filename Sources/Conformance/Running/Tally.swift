@@ -34,8 +34,16 @@ public struct Tally: Hashable, Sendable {
     rows[row, default: Count()].add(result)
   }
 
-  /// The numbers of one category of one file.
-  public func count(path: String, category: String) -> Count { rows[Row(path: path, category: category)] ?? Count() }
+  /// The numbers of the categories that a condition selects, over all files.
+  public func counts(where selects: (String) -> Bool) -> Count {
+    var sum = Count()
+    for (row, count) in rows where selects(row.category) {
+      sum.passed += count.passed
+      sum.failed += count.failed
+      sum.skipped.merge(count.skipped, uniquingKeysWith: +)
+    }
+    return sum
+  }
 
   /// The last line: `N passed, M failed, K skipped`.
   public var totals: String { "\(total.passed) passed, \(total.failed) failed, \(total.skippedInAll) skipped" }

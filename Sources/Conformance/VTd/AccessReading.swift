@@ -90,7 +90,7 @@ struct AccessReading {
     guard !InterruptAddressRange.contains(address) else { return nil }
     let structures = self.structures(request)
     func blocked(_ reason: FaultReason) -> Outcome {
-      .blocked(reason, isSuppressed: structures.isSuppressed && Self.isQualified(reason))
+      .blocked(reason, isSuppressed: structures.isSuppressed && reason.isQualified)
     }
     if let reason = structures.earlierBlock { return blocked(reason) }
     switch structures.destination {
@@ -117,7 +117,7 @@ struct AccessReading {
       if finding.isCertain { return outcomes }
     }
     func blocked(_ reason: FaultReason) -> Outcome {
-      .blocked(reason, isSuppressed: structures.isSuppressed && Self.isQualified(reason))
+      .blocked(reason, isSuppressed: structures.isSuppressed && reason.isQualified)
     }
     let isLegacy = structures.isLegacy
     switch structures.destination {
@@ -141,14 +141,17 @@ struct AccessReading {
       for order in SecondStageReading.Order.allCases {
         var trail: [TableWord] = []
         let outcome = tables.outcome(for: address, kind: request.kind, order: order, trail: &trail)
-        if case .translated(let output, _) = outcome {
-          outcomes[.translated(output), default: []].insert(.interruptRange)
+        if case .translated(let output, let size) = outcome {
+          let overlaps = InterruptAddressRange.overlaps(output.alignedDown(size), sizeLog2: size)
+          outcomes[.translated(output), default: []].formUnion(overlaps ? [.interruptRange] : [])
         } else if let reason = Self.reason(outcome, kind: request.kind, isLegacy: isLegacy) {
           outcomes[blocked(reason), default: []].formUnion(codes.union(deviations(outcome, trail)))
         }
       }
     }
-    return outcomes
+    // Whoever does not mind what a finding minds goes on.
+    let found = Set(structures.findings.map(\.deviation))
+    return found.isEmpty ? outcomes : outcomes.mapValues { $0.union(found) }
   }
 
   private func deviations(_ outcome: SecondStageReading.Outcome, _ trail: [TableWord]) -> Set<Deviation> {
@@ -183,17 +186,6 @@ struct AccessReading {
       isLegacy
         ? (kind.writes ? .noWrite : .noRead) : none ? .secondStageNotPresent : (kind.writes ? .scalableNoWrite : .scalableNoRead)
     case .interruptRange: isLegacy ? .interruptRange : .scalableInterruptRange
-    }
-  }
-
-  /// Whether FPD applies: faults of structures from which FPD is not known yet, and of modes, are always recorded (table 30).
-  static func isQualified(_ reason: FaultReason) -> Bool {
-    switch reason {
-    case .rootNotPresent, .rootAccess, .contextAccess, .rootReserved, .tableModeInvalid, .pasidInLegacyMode, .pageRequestInLegacyMode,
-      .abortDMA, .executeRequestUnsupported, .scalableRootAccess, .scalableRootNotPresent, .scalableRootReserved,
-      .scalableContextAccess, .directoryAccess, .pasidEntryAccess:
-      false
-    default: true
     }
   }
 }

@@ -53,13 +53,13 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   case deviceTLBDescriptor
   /// An address mask above MAMV stops the queue; what it does is open, a wider invalidation is as right (6.5.2.3).
   case addressMask
-  /// CCMD and IOTLB invalidate in scalable mode too; there they report granularity 0 and do nothing (11.4.5, 11.4.6).
+  /// CCMD and IOTLB invalidate in scalable mode too; there they report granularity 0 and do nothing (11.4.6.1, 11.4.6.3).
   case registerInvalidation
   /// IQA reads back the base that was in force when the queue was enabled; it reads back what was written (11.4.9.3).
   case queueAddress
-  /// IEDATA keeps its upper half, which was EIMD up to revision 3.2 and is reserved since (11.4.9.6).
+  /// IEDATA keeps its upper half, which was EIMD up to revision 3.2 and is reserved since (11.4.9).
   case invalidationEventData
-  /// PECTL reads 0; with page-request support its mask bit is set after reset and can be written (11.4.10.4).
+  /// PECTL reads 0; with page-request support its mask bit is set after reset and can be written (11.4.11).
   case pageRequestEventControl
   /// CFIS stays 0; it follows CFI (11.4.4.2).
   case compatibilityFormatStatus
@@ -71,7 +71,7 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   case translationWithoutWidths
 
   // Images of page tables.
-  /// An image's flags need an update that walks may not make without snooping: access faults 7Ch or 90h until software sets them (3.6.2).
+  /// An image's flags need an update that walks may not make without snooping: access faults 7Ch or 90h until software sets them (3.6.2, 3.7.2).
   case updateNotSnooped
   /// Drivers set PRE before they set DTE, and the images show it; until software mends the entry every request faults 43h (9.4).
   case pageRequestsWithoutDeviceTLB

@@ -74,17 +74,17 @@ extension VTdExpectations {
         expected.values.append(written)
         expected.deviations.insert(.optionalBits)
       }
-    case RegisterOffset.invalidationQueueHead: expected.replace(observed: observedQueue.head, demanded: queue.head, .queueWidth)
+    case RegisterOffset.invalidationQueueHead: expected.replace(observed: observedQueue.head, demanded: queue.head, queueDeviation)
     case RegisterOffset.invalidationQueueAddress:
       let base = ~UInt64.mask(width: 12)
       expected.replace(observed: observedQueue.enabledAddress & base, demanded: written & base, .queueAddress)
       expected.allowClear(beyondHost, written: written)
     case RegisterOffset.invalidationCompletionStatus:
       expected.replace(
-        observed: observedQueue.isCompletionPending ? 1 : 0, demanded: queue.isCompletionPending ? 1 : 0, .queueWidth)
+        observed: observedQueue.isCompletionPending ? 1 : 0, demanded: queue.isCompletionPending ? 1 : 0, queueDeviation)
     case RegisterOffset.invalidationEventControl:
       expected.replace(
-        observed: observedQueue.isEventPending ? 1 << 30 : 0, demanded: queue.isEventPending ? 1 << 30 : 0, .queueWidth)
+        observed: observedQueue.isEventPending ? 1 << 30 : 0, demanded: queue.isEventPending ? 1 << 30 : 0, queueDeviation)
     case RegisterOffset.invalidationEventControl + RegisterOffset.eventDataDistance:
       expected.replace(observed: written, demanded: written & 0xFFFF, .invalidationEventData)
     case RegisterOffset.invalidationQueueErrorRecord: judgeQueueError(&expected)
@@ -136,7 +136,7 @@ extension VTdExpectations {
         let bits = 32 * half...32 * half + 31
         guard let (seen, demanded) = statusWords[place], words[index][bits: bits] == UInt64(seen) else { continue }
         words[index][bits: bits] = UInt64(demanded)
-        deviations.insert(.queueWidth)
+        deviations.insert(queueDeviation)
       }
     }
     return words

@@ -23,11 +23,13 @@ final class VTdCaseMachine: CaseMachine {
   func access(_ request: CaseRequest) -> CaseOutcome {
     var translation = CaseTranslation(pieces: [])
     var isBacked = true
+    var attributes: TranslationRequest.Attributes = request.privileged ? .privileged : []
+    if request.execute { attributes.insert(.execute) }
     for piece in request.pieces {
       let response = unit.translate(
         TranslationRequest(
           request.kind, at: piece.address, length: UInt32(truncatingIfNeeded: piece.length), by: request.requester, pasid: request.pasid,
-          attributes: request.privileged ? .privileged : []))
+          attributes: attributes))
       if let fault = response.fault {
         return .blocked(CaseBlock(reason: FaultReason(UInt8(truncatingIfNeeded: fault.code)), landed: translation.pieces))
       }
@@ -55,7 +57,7 @@ final class VTdCaseMachine: CaseMachine {
 }
 
 /// The models of this package, for cases.
-public struct IOMMUModels: CaseMachineFactory {
+public struct IOMMUModels: CaseMachineFactory, Sendable {
   /// What the VT-d model does where the specification leaves a choice.
   public var vtdChoices: ImplementationChoices
   /// Caches and latencies of the VT-d model.

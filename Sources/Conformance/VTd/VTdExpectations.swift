@@ -27,6 +27,8 @@ final class VTdExpectations {
   private(set) var written: [UInt64: UInt64] = [:]
   /// The granularity that CCMD and IOTLB report, by offset.
   private(set) var granularities: [UInt64: (observed: UInt64, demanded: UInt64)] = [:]
+  /// Why the queue stands elsewhere than observed.
+  private(set) var queueDeviation = Deviation.queueWidth
   /// QIE was cleared while that is not allowed.
   private(set) var wasQueueMisused = false
   private(set) var hasQueueStopped = false
@@ -77,6 +79,9 @@ final class VTdExpectations {
 
     if alternative.head != queue.head, machine.readRegister(at: RegisterOffset.invalidationQueueHead, size: 8) == alternative.head {
       queue = alternative
+    }
+    if observedQueue.head != queue.head {
+      queueDeviation = !queue.isStopped ? .addressMask : queue.errorCodes == [3] ? .deviceTLBDescriptor : .queueWidth
     }
     if observedQueue.isStopped { observedFaults.setQueueError(4) }
     if queue.isStopped {
@@ -145,7 +150,7 @@ final class VTdExpectations {
     }
   }
 
-  /// CCMD and IOTLB work in legacy mode, with the queue disabled, before version 6 (VT-d 11.4.5.1).
+  /// CCMD and IOTLB work in legacy mode, with the queue disabled, before version 6 (VT-d 11.4.6).
   private func invalidate(by offset: UInt64, granularity: UInt64) {
     let observed = observedQueue.isEnabled ? 0 : granularity
     let isEffective = !queue.isEnabled && root.mode == .legacy && identity.version.major < 6
@@ -168,7 +173,7 @@ final class VTdExpectations {
     }
   }
 
-  /// Some commands leave no translation in any cache (VT-d 6.6, 11.4.4.1).
+  /// Some commands leave no translation in any cache (VT-d 11.4.4.1).
   private func follow(_ machine: any CaseMachine) {
     let hasNewRoot = lastCommand.contains(.rootTable) && identity.capabilities.enhancedSetRootTable
     if hasNewRoot || (!isEnabled && identity.extended.scalableMode) {
