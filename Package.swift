@@ -69,7 +69,10 @@ let package = Package(
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
     .testTarget(name: "ReplayTests", dependencies: ["Replay"]),
-    .testTarget(name: "ConformanceTests", dependencies: ["Conformance"], resources: [.copy("Corpus")]),
+    .testTarget(
+      name: "ConformanceTests",
+      dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
+      resources: [.copy("Corpus")]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],
