@@ -28,15 +28,17 @@ extension PageTableCase {
 
   private static func blocks(_ object: CaseObject) throws(CaseDefect) -> [Block] {
     var blocks: [Block] = []
+    var total = 0
     for block in try object.array("mem") {
       let place = "mem[\(blocks.count)]"
       guard let block = block as? [Any], block.count == 3, let length = block[1] as? Int, let runs = block[2] as? [Any] else {
         throw CaseDefect(place, expected: "an address, a length and runs of words")
       }
       let address = PhysicalAddress(try CaseObject.hexadecimal(block[0], at: place))
-      guard address.isAligned(12), address.rawValue < 1 << 52, length > 0, length <= 1 << 30, length % 4096 == 0 else {
-        throw CaseDefect(place, expected: "at most 1 GiB in whole 4 KiB frames below 2^52")
+      guard address.isAligned(12), address.rawValue < 1 << 52, length > 0, length % 4096 == 0, length <= (1 << 30) - total else {
+        throw CaseDefect(place, expected: "whole 4 KiB frames below 2^52, at most 1 GiB in all blocks")
       }
+      total += length
       var decoded: [Run] = []
       decoded.reserveCapacity(runs.count)
       for run in runs {

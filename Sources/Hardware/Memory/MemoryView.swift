@@ -108,15 +108,24 @@
   }
 
   /// Stores 64-bit words from `address` on, which is taken down to a multiple of 8; stops and answers false at the first that aborts.
+  ///
+  /// - Complexity: one look-up for each 4 KiB frame.
   @discardableResult public func writeWords(_ address: PhysicalAddress, _ words: [UInt64]) -> Bool {
-    words.withUnsafeBytes { source in
+    let stored = UInt64(1).littleEndian == 1 ? words : words.map(\.littleEndian)
+    return stored.withUnsafeBytes { source in
       var done = 0
       while done < source.count {
         let place = PhysicalAddress(address.rawValue & ~7).advanced(by: UInt64(done))
         let count = min(source.count - done, 4096 - Int(place.pageOffset(PageSizeLog2.size4K)))
+<<<<<<< HEAD
         guard let target = location(place) else { return false }
         UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(
           from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
+=======
+        guard let target = location(place, count: 8) else { return false }
+        let piece = UnsafeRawBufferPointer(rebasing: source[done..<done + count])
+        UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(from: piece)
+>>>>>>> a2286530d9bb4f783cbfdaa007ce9e1483f6c842
         done += count
       }
       return true

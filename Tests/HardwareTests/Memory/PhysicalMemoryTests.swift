@@ -58,6 +58,16 @@ import Testing
     #expect(memory.view.readBytes(PhysicalAddress(0x10_1FFE), count: 4) == nil)
   }
 
+  @Test("Words written across a frame read back as words, and stop at a hole")
+  func words() throws {
+    let memory = try PhysicalMemory(regions: [Self.flat])
+    #expect(memory.view.writeWords(PhysicalAddress(0x10_0FF0), [1, 2, 0x0102_0304_0506_0708]))
+    #expect([0x10_0FF0, 0x10_0FF8, 0x10_1000].map { memory.view.read64(PhysicalAddress($0)) } == [1, 2, 0x0102_0304_0506_0708])
+    #expect(memory.view.read8(PhysicalAddress(0x10_1000)) == 8)
+    #expect(!memory.view.writeWords(PhysicalAddress(0x10_1FF8), [3, 4]))
+    #expect(memory.view.read64(PhysicalAddress(0x10_1FF8)) == 3)
+  }
+
   @Test("Regions that are misaligned, too large or overlapping are refused")
   func refused() {
     let odd = MemoryRegion(start: PhysicalAddress(0x800), length: 4096)
