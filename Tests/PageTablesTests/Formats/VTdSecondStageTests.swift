@@ -68,6 +68,20 @@ import Testing
     #expect(VTdSecondStage(levels: 5, features: unit.features).classify(entry, level: kind.level) == kind.expected)
   }
 
+  @Test("An entry is plain if it is a table whose flags are as they must be", arguments: Unit.all, [true, false])
+  func plainTables(unit: Unit, accessedDirty: Bool) {
+    let format = VTdSecondStage(levels: 5, features: unit.features, accessedDirty: accessedDirty)
+    for level in 2...5 as ClosedRange<UInt8> {
+      for base in [0, Bits.read, Bits.write, 3, 3 | Bits.accessed, Bits.read | Bits.pageSize] as [UInt64] {
+        for bit in 0...63 {
+          let entry = base | 1 << UInt64(bit)
+          let isPlain = format.classify(entry, level: level) == .table && format.updated(entry, isLeaf: false, dirty: false) == entry
+          #expect(format.isPlainTable(entry) == isPlain, "\(String(entry, radix: 16)) at level \(level)")
+        }
+      }
+    }
+  }
+
   @Test("An entry with R=W=0 is not present whatever else is set", arguments: UInt8(1)...5)
   func notPresent(level: UInt8) {
     let format = VTdSecondStage(levels: 5, features: .init(hostAddressWidth: 39, pages2M: false, pages1G: false, snoopControl: false))
