@@ -68,7 +68,9 @@ let package = Package(
     .testTarget(name: "MachineTests", dependencies: ["Machine"]),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
-    .testTarget(name: "ReplayTests", dependencies: ["Replay"]),
+    .testTarget(
+      name: "ReplayTests", dependencies: ["Hardware", "Compression", "Translation", "Machine", "DMATrace", "Replay"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ConformanceTests",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],

@@ -56,6 +56,9 @@ public protocol PageTableFormat: Sendable {
   /// Whether a translation to `output` is refused although tables permit it, such as VT-d's interrupt address range.
   func forbids<Output: Address>(_ output: Output) -> Bool
 
+  /// Whether a refused output is reported before missing rights; formats leave the order open.
+  var checksOutputBeforeRights: Bool { get }
+
   /// Whether part of the naturally aligned page at `base` is an output that is refused.
   func forbids<Output: Address>(overlapping base: Output, sizeLog2: UInt8) -> Bool
 

@@ -195,7 +195,7 @@ public enum Walker {
       walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
       walk.page = format.pageBase(walk.entry, level: walk.level)
       let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
-      if format.forbids(output) {
+      if format.checksOutputBeforeRights, format.forbids(output) {
         walk.status = .forbiddenOutput
         return .done
       }
@@ -205,6 +205,10 @@ public enum Walker {
       }
       if !walk.rights.isSuperset(of: demand.rights) {
         walk.status = .permission
+        return .done
+      }
+      if format.forbids(output) {
+        walk.status = .forbiddenOutput
         return .done
       }
       let writable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])

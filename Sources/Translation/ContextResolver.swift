@@ -35,6 +35,12 @@ public protocol ContextResolver: ~Copyable {
   ///   - port: The way to memory.
   mutating func resolve(_ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>) -> Resolution
 
+  /// Whether a cached translation to a refused output is reported before missing rights.
+  var checksOutputBeforeRights: Bool { mutating get }
+
+  /// Whether a request that a cached translation denies walks the tables again before it faults.
+  var rewalksOnDenial: Bool { mutating get }
+
   /// What a request demands of the tables.
   mutating func demand(_ request: TranslationRequest) -> WalkDemand
 

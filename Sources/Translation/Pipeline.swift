@@ -79,7 +79,9 @@ import PageTables
     response.completion += iotlbLatency
     iotlbCounters.lookups &+= 1
     let demand = resolver.demand(request)
-    if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand) {
+    if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
+      entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
+    {
       iotlbCounters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
     } else {
@@ -102,10 +104,14 @@ import PageTables
     response.pageSizeLog2 = size
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
-    if !entry.pointee.rights.isSuperset(of: demand.rights) {
-      refuse(&response, request, .permission, entry, resolver: &resolver)
-    } else if flags.contains(.checksOutput), InterruptAddressRange.contains(response.address) {
-      refuse(&response, request, .forbiddenOutput, entry, resolver: &resolver)
+    let isDenied = !entry.pointee.rights.isSuperset(of: demand.rights)
+    if isDenied || flags.contains(.checksOutput) {
+      let isForbidden = flags.contains(.checksOutput) && InterruptAddressRange.contains(response.address)
+      if isForbidden, !isDenied || resolver.checksOutputBeforeRights {
+        refuse(&response, request, .forbiddenOutput, entry, resolver: &resolver)
+      } else if isDenied {
+        refuse(&response, request, .permission, entry, resolver: &resolver)
+      }
     }
   }
 

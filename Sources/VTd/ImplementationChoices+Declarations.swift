@@ -31,35 +31,15 @@ extension ImplementationChoices {
     Parameter(
       "request_faults_before_entry_type", "faults of execute and supervisor requests win over an unsupported translation type",
       \Self.requestFaultsBeforeEntryType, .flag),
-    Parameter(
-      "first_stage_reserved_before_permission", "reserved bits of a first-stage entry win over its permissions",
-      \Self.firstStageReservedBeforePermission, .flag),
-    Parameter(
-      "speculative_access", "accessed flags that a request leaves behind that faults later in its walk", \Self.speculativeAccess, .choice()),
-    Parameter(
-      "table_write_fault", "fault of a first-stage table page that is readable and not writable while SSADE demands both",
-      \Self.tableWriteFault, .choice()),
-    Parameter(
-      "table_read_sets_dirty", "reading a first-stage table sets the dirty flag of the leaf that maps it", \Self.tableReadSetsDirty, .flag),
   ]
 
   private static let requestChoices: [Parameter<Self>] = [
     Parameter(
-      "disabled_page_request", "what becomes of a page request while translation is disabled", \Self.disabledPageRequest, .choice()),
-    Parameter(
       "interrupt_range_faults_while_disabled", "a request in the interrupt range that is no interrupt faults while translation is disabled",
       \Self.interruptRangeFaultsWhileDisabled, .flag),
     Parameter(
-      "pass_through_interrupt_range",
-      "answer to a translation request with PASID whose pass-through address lies in the interrupt range",
-      \Self.passThroughInterruptRange, .choice()),
-    Parameter(
       "protected_memory_blocks_remapped", "protected memory regions block requests that are remapped too",
       \Self.protectedMemoryBlocksRemapped, .flag),
-    Parameter(
-      "pasid_requests_hit_requester_entries",
-      "a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled",
-      \Self.pasidRequestsHitRequesterEntries, .flag),
     Parameter(
       "rewalks_on_denial", "a request that a cached translation would deny walks the tables again before it faults", \Self.rewalksOnDenial,
       .flag),

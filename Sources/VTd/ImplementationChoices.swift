@@ -48,72 +48,15 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether 5Ch and 5Dh (execute and supervisor requests) win over an unsupported translation type (5Bh).
   public var requestFaultsBeforeEntryType = false
 
-  /// Whether reserved bits of a first-stage entry win over its permissions, as in a processor's walk of all levels, or the other way round.
-  public var firstStageReservedBeforePermission = true
-
-  // MARK: Accessed and dirty flags
-
-  /// Which accessed flags a request leaves behind that faults later in its walk.
-  public enum SpeculativeAccess: String, Hashable, Sendable, CaseIterable {
-    /// Those of entries that were passed.
-    case passedEntries
-    /// None.
-    case none
-    /// Those of every entry that was read, the faulting leaf included.
-    case allEntries
-  }
-
-  /// Which accessed flags a faulting request leaves behind; they may be set speculatively (sections 3.6.2 and 3.7.2).
-  public var speculativeAccess = SpeculativeAccess.passedEntries
-
-  /// The fault of a nested walk whose first-stage table page is readable but not writable while SSADE demands both (section 3.8).
-  public enum TableWriteFault: String, Hashable, Sendable, CaseIterable {
-    /// 75h or 76h, as for a page that cannot be read.
-    case notReadable
-    /// 77h, as for an update that cannot be made.
-    case notWritable
-  }
-
-  /// The fault of a nested walk whose first-stage table page is readable but not writable while SSADE demands both.
-  public var tableWriteFault = TableWriteFault.notReadable
-
-  /// Whether reading a first-stage table sets the dirty flag of the second-stage leaf that maps it.
-  public var tableReadSetsDirty = false
-
   // MARK: Requests
-
-  /// What becomes of a page request while translation is disabled.
-  public enum DisabledPageRequest: String, Hashable, Sendable, CaseIterable {
-    /// It is dropped.
-    case drop
-    /// It is answered with invalid request.
-    case invalidRequest
-  }
-
-  /// What becomes of a page request while translation is disabled.
-  public var disabledPageRequest = DisabledPageRequest.drop
 
   /// Whether a request in the interrupt range that is no interrupt faults with 29h while translation is disabled too.
   public var interruptRangeFaultsWhileDisabled = true
-
-  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range.
-  public enum PassThroughInterruptRange: String, Hashable, Sendable, CaseIterable {
-    /// Success without any permission.
-    case noPermission
-    /// Success with untranslated-only write access, as for requests without PASID (up to 5.0).
-    case untranslatedWrite
-  }
-
-  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range.
-  public var passThroughInterruptRange = PassThroughInterruptRange.noPermission
 
   /// Whether protected memory regions block requests that are remapped too, as all units since Skylake do (section 11.4.8.1).
   public var protectedMemoryBlocksRemapped = true
 
   // MARK: Caches
-
-  /// Whether a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled (section 6.2.4).
-  public var pasidRequestsHitRequesterEntries = false
 
   /// Whether a request that a cached translation would deny walks the tables again before it faults.
   public var rewalksOnDenial = false

@@ -67,7 +67,7 @@ public final class RemappingUnit {
     if let fault = response.fault {
       place.pointee.faults += 1
       if fault.isReported, fault.code != 0 { record(fault, of: request) }
-    } else if response.outcome != .interrupt,
+    } else if place.pointee.protects, response.outcome != .interrupt,
       place.pointee.control.translation.protectedMemory.covers(response.address, count: UInt64(request.length))
     {
       // Blocked, and not recorded (section 11.4.8.1).
@@ -125,7 +125,8 @@ public final class RemappingUnit {
     let state = place.pointee.control.translation
     guard state.generation != before else { return }
     place.pointee.translation.resolver.follow(state)
-    place.pointee.protects = state.protectedMemory != ProtectedMemory()
+    let blocks = !state.isEnabled || place.pointee.control.choices.protectedMemoryBlocksRemapped
+    place.pointee.protects = blocks && state.protectedMemory != ProtectedMemory()
   }
 
   /// The oldest interrupt message that has not been handed out, if any.

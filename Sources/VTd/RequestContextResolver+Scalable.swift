@@ -28,7 +28,7 @@ extension RequestContextResolver {
     }
     let pasid = request.pasid ?? (usesRequesterPASID ? context.requesterPASID : PASID(0))
     guard let entry = caches.pasidEntry(pasid, of: request.requester, at: &time) else {
-      switch readPASIDEntry(pasid, context, of: request.requester, at: &time, through: port) {
+      switch readPASIDEntry(pasid, context, for: request, at: &time, through: port) {
       case .success(var read): return translation(request, context, &read)
       case .failure(let fault): return .fault(fault.fault)
       }
@@ -111,8 +111,12 @@ extension RequestContextResolver {
     guard let rootWords = fetch(SIMD2<UInt64>.self, at: rootPlace, time: &time, through: port) else {
       return stop(.scalableRootAccess)
     }
-    let half = ScalableRootEntry(words: rootWords)[request.requester.deviceFunction]
+    let rootEntry = ScalableRootEntry(words: rootWords)
+    let half = rootEntry[request.requester.deviceFunction]
     if let reason = rules.pointer.pointee.fault(in: half) { return stop(reason) }
+    if checksBothRootHalves, rules.pointer.pointee.fault(in: rootEntry[request.requester.deviceFunction ^ 0x80]) == .scalableRootReserved {
+      return stop(.scalableRootReserved)
+    }
     let index = UInt64(request.requester.deviceFunction & 0x7F)
     let place = half.contextTable.advanced(by: index * ScalableContextEntry.byteCount)
     guard let words = fetch(SIMD4<UInt64>.self, at: place, time: &time, through: port) else { return stop(.scalableContextAccess) }
@@ -123,7 +127,7 @@ extension RequestContextResolver {
   }
 
   @inline(never) private mutating func readPASIDEntry(
-    _ pasid: PASID, _ context: ScalableContextEntry, of requester: RequesterID, at time: inout SimTime,
+    _ pasid: PASID, _ context: ScalableContextEntry, for request: TranslationRequest, at time: inout SimTime,
     through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ConfigurationCaches.PASIDEntry, StructureFault> {
     var reports = !context.faultProcessingDisabled
@@ -136,13 +140,16 @@ extension RequestContextResolver {
     guard let words = fetch(SIMD8<UInt64>.self, at: place, time: &time, through: port) else { return stop(.pasidEntryAccess) }
     let entry = PASIDTableEntry(words: words)
     reports = reports && !entry.faultProcessingDisabled
-    if let reason = rules.pointer.pointee.fault(in: entry) { return stop(reason, reported: reports) }
+    if let reason = rules.pointer.pointee.fault(in: entry) {
+      let privilege = privilegeFault(request, context, allowsSupervisor: entry.supervisorRequests)
+      return stop(reason == .pasidEntryInvalid && requestFaultsBeforeEntryType ? privilege ?? reason : reason, reported: reports)
+    }
     // The context's own FPD comes from the context cache on every use.
     let reportsBelow = !directory.faultProcessingDisabled && !entry.faultProcessingDisabled
     guard let decoded = decode(entry, pasid, reports: reportsBelow, ready: time) else {
       return stop(.pasidEntryInvalid, reported: reports)
     }
-    caches.insert(decoded, pasid, of: requester)
+    caches.insert(decoded, pasid, of: request.requester)
     return .success(decoded)
   }
 

@@ -33,6 +33,10 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   let usesRequesterPrivilege: Bool
   /// Whether a request with PASID 0 is refused in a unit without RID_PASID.
   let refusesPASIDZero: Bool
+  let checksOutputBeforeRights: Bool
+  let rewalksOnDenial: Bool
+  let checksBothRootHalves: Bool
+  let requestFaultsBeforeEntryType: Bool
   private let allowsZeroLengthReads: Bool
   private let supportsScalableMode: Bool
   private let supportsAbortDMA: Bool
@@ -53,6 +57,10 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     usesRequesterPASID = identity.extended.requesterPASID
     usesRequesterPrivilege = identity.extended.requesterPrivilege
     refusesPASIDZero = choices.pasidZeroIsRequesterPASID
+    checksOutputBeforeRights = choices.interruptRangeBeforePermission
+    rewalksOnDenial = choices.rewalksOnDenial
+    checksBothRootHalves = choices.checksBothRootHalves
+    requestFaultsBeforeEntryType = choices.requestFaultsBeforeEntryType
     allowsZeroLengthReads = identity.capabilities.zeroLengthRead
     supportsScalableMode = identity.extended.scalableMode
     supportsAbortDMA = identity.extended.abortDMAMode
@@ -63,7 +71,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     let features = VTdSecondStage.Features(
       hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
       pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
-      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel)
+      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel,
+      checksOutputBeforeRights: choices.interruptRangeBeforePermission)
     formats = storage.array(uninitialized: 9)
     for width in 0..<3 {
       let levels = UInt8(width) + 3

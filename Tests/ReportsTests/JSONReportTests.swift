@@ -34,7 +34,8 @@ import Testing
       ("latency_ns/breakdown/iotlb/total", "40.0"), ("latency_ns/breakdown/walker_wait/count", "0"),
       ("by_requester/1/requester", "00:00.1"), ("by_requester/1/count", "2"), ("by_requester/0/mean_ns", "322.0"),
       ("by_requester/0/max_ns", "322.0"), ("by_requester/0/histogram/0/below_ns", "524.288"), ("by_pasid/0/pasid", "7"),
-      ("by_pasid/0/count", "5"), ("driver/maps", "9"), ("ignored_records/interrupts", "0"), ("simulated_ns", "3000.0"), ("throughput/requests_per_us", "6.666"), ("throughput/gbps", "3.413"),
+      ("by_pasid/0/count", "5"), ("driver/maps", "9"), ("ignored_records/interrupts", "0"),
+      ("simulated_ns", "3000.0"), ("throughput/requests_per_us", "6.666"), ("throughput/gbps", "3.413"),
       ("host/seconds", "1.5"), ("host/records_per_second", "823044"), ("configuration/preset", "default"),
       ("configuration/iotlb/medium/entries", "0"), ("configuration/memory/latency_ns", "80.0"),
       ("configuration/vtd/extended_capability", "0x3fef9ea6f0efdf"), ("schema", "iommusim.replay/1"),
@@ -52,7 +53,8 @@ import Testing
     }
     #expect(
       members.map(\.key) == [
-        "schema", "trace", "configuration", "requests", "caches", "walks", "latency_ns", "by_requester", "by_pasid", "driver", "ignored_records", "simulated_ns",
+        "schema", "trace", "configuration", "requests", "caches", "walks", "latency_ns", "by_requester", "by_pasid", "driver",
+        "ignored_records", "simulated_ns",
         "throughput", "host",
       ])
   }

@@ -1,8 +1,9 @@
 import Hardware
 import HostDrivers
 import Machine
-@testable import Replay
 import Translation
+
+@testable import Replay
 
 /// A result with something in every part.
 enum SampleResult {

@@ -5,6 +5,8 @@ import PageTables
 
 /// Requesters with a second stage each, found after a fixed time, as plain as a resolver can be.
 struct FixedResolver: ContextResolver, ~Copyable {
+  let checksOutputBeforeRights = true
+  let rewalksOnDenial = false
   /// How long resolving takes.
   var time = SimTime.zero
   /// How many requests were resolved.

@@ -38,11 +38,13 @@ import Hardware
     public var transientMapping: Bool
     /// Demand is compared with the accumulated rights at every level, not once at the leaf.
     public var checksRightsAtEveryLevel: Bool
+    /// An output in the interrupt range is reported before missing rights.
+    public var checksOutputBeforeRights: Bool
 
     /// The features of a current unit with a host address width of 52 bits, all page sizes and snoop control.
     public init(
       hostAddressWidth: UInt8 = 52, pages2M: Bool = true, pages1G: Bool = true, snoopControl: Bool = true,
-      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false
+      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true
     ) {
       self.hostAddressWidth = hostAddressWidth
       self.pages2M = pages2M
@@ -50,6 +52,7 @@ import Hardware
       self.snoopControl = snoopControl
       self.transientMapping = transientMapping
       self.checksRightsAtEveryLevel = checksRightsAtEveryLevel
+      self.checksOutputBeforeRights = checksOutputBeforeRights
     }
   }
 
@@ -61,6 +64,8 @@ import Hardware
   public let canUpdate: Bool
   /// Demand is compared with the accumulated rights at every level, not once at the leaf.
   public let checksRightsAtEveryLevel: Bool
+  /// An output in the interrupt range is reported before missing rights.
+  public let checksOutputBeforeRights: Bool
 
   @usableFromInline let neededInTable: UInt64
   @usableFromInline let reservedInTable: UInt64
@@ -80,6 +85,7 @@ import Hardware
     updatesFlags = accessedDirty
     canUpdate = coherent
     checksRightsAtEveryLevel = features.checksRightsAtEveryLevel
+    checksOutputBeforeRights = features.checksOutputBeforeRights
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping
