@@ -117,15 +117,9 @@
       while done < source.count {
         let place = PhysicalAddress(address.rawValue & ~7).advanced(by: UInt64(done))
         let count = min(source.count - done, 4096 - Int(place.pageOffset(PageSizeLog2.size4K)))
-<<<<<<< HEAD
         guard let target = location(place) else { return false }
-        UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(
-          from: UnsafeRawBufferPointer(rebasing: source[done..<done + count]))
-=======
-        guard let target = location(place, count: 8) else { return false }
         let piece = UnsafeRawBufferPointer(rebasing: source[done..<done + count])
         UnsafeMutableRawBufferPointer(start: target, count: count).copyMemory(from: piece)
->>>>>>> a2286530d9bb4f783cbfdaa007ce9e1483f6c842
         done += count
       }
       return true
