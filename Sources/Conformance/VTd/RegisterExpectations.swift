@@ -20,9 +20,9 @@ struct ExpectedRegister: Hashable {
     if let deviation { deviations.insert(deviation) }
   }
 
-  /// Leaves bits open, if the observed ones are what they are expected to be; with nil they may be anything.
-  mutating func open(_ bits: UInt64, observed: UInt64?, _ deviation: Deviation) {
-    guard let value = values.first, (value ^ (observed ?? value)) & bits == 0 else { return }
+  /// Leaves bits open, if the observed ones are what they are expected to be.
+  mutating func open(_ bits: UInt64, observed: UInt64, _ deviation: Deviation) {
+    guard let value = values.first, (value ^ observed) & bits == 0 else { return }
     compared &= ~bits
     deviations.insert(deviation)
   }
@@ -104,9 +104,11 @@ extension VTdExpectations {
     if identity.extended.interruptRemapping {
       expected.replace(observed: 0, demanded: command & UInt64(GlobalCommand.compatibilityInterrupts.rawValue), .compatibilityFormatStatus)
     } else {
-      let bits = GlobalCommand([.interruptRemapping, .interruptTable, .compatibilityInterrupts]).rawValue
+      let bits = GlobalCommand([.interruptRemapping, .interruptTable, .compatibilityInterrupts])
+      var observed = lastCommand.intersection(.interruptRemapping)
+      if hasInterruptTable { observed.insert(.interruptTable) }
       // Commands for a facility that is absent: software must not give them.
-      expected.open(UInt64(bits), observed: nil, .optionalBits)
+      expected.open(UInt64(bits.rawValue), observed: UInt64(observed.rawValue), .optionalBits)
     }
     if identity.isWithoutWidths { expected.open(1 << 31, observed: 0, .translationWithoutWidths) }
     if wasQueueMisused { expected.open(1 << 26, observed: observedQueue.isEnabled ? 1 << 26 : 0, .queueDisable) }

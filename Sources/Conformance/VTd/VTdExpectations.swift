@@ -23,6 +23,8 @@ final class VTdExpectations {
   private(set) var root = RootTableAddress(rawValue: 0)
   private(set) var isEnabled = false
   private(set) var lastCommand = GlobalCommand([])
+  /// SIRTP has been given.
+  private(set) var hasInterruptTable = false
   /// What software wrote last, by register; a register of 8 bytes stands under its first offset.
   private(set) var written: [UInt64: UInt64] = [:]
   /// The granularity that CCMD and IOTLB report, by offset.
@@ -131,6 +133,7 @@ final class VTdExpectations {
       lastCommand = GlobalCommand(rawValue: UInt32(truncatingIfNeeded: value))
       if lastCommand.contains(.rootTable) { root = RootTableAddress(rawValue: rootRegister) }
       isEnabled = lastCommand.contains(.translation)
+      if lastCommand.contains(.interruptTable) { hasInterruptTable = true }
     case RegisterOffset.contextCommand where value[bit: 63]: invalidate(by: base, granularity: value[bits: 61...62])
     case identity.extended.iotlbRegisterOffset + 8 where value[bit: 63]: invalidate(by: base, granularity: value[bits: 60...61])
     default: break
