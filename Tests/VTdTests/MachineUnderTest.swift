@@ -152,6 +152,15 @@ final class MachineUnderTest {
     set { memory.write64(directoryPlace, newValue.rawValue) }
   }
 
+  /// Gives another function in the same half of the device's bus the device's context entry.
+  func copyContext(to function: RequesterID) {
+    if mode == .legacy {
+      write(contextEntry.words, at: contextTable.advanced(by: UInt64(function.deviceFunction) * 16))
+    } else {
+      write(scalableContextEntry.words, at: contextTable.advanced(by: UInt64(function.deviceFunction & 0x7F) * 32))
+    }
+  }
+
   /// Changes the PASID entries of the device, with and without PASID alike.
   func changePASIDEntries(_ change: (inout PASIDTableEntry) -> Void) {
     for pasid in [Self.pasid, Self.requesterPASID] {
@@ -159,6 +168,24 @@ final class MachineUnderTest {
       change(&entry)
       write(entry.words, at: pasidPlace(pasid))
     }
+  }
+
+  /// Adds the entry of another PASID to a directory, with a second stage of 4 levels at `root`.
+  func addPASIDEntry(
+    _ pasid: PASID, root: PhysicalAddress, domain: DomainID = domain, directory: PhysicalAddress, flags: Bool = false
+  ) throws {
+    let place = directory.advanced(by: PASIDDirectoryEntry.index(of: pasid) * 8)
+    var pointer = PASIDDirectoryEntry(rawValue: memory.read64(place) ?? 0)
+    if !pointer.present {
+      pointer = PASIDDirectoryEntry(table: try #require(tables.allocate()))
+      memory.write64(place, pointer.rawValue)
+    }
+    var entry = PASIDTableEntry(stages: .secondStage, domain: domain)
+    entry.width = 2
+    entry.secondStageTable = root
+    entry.pageWalkSnoop = true
+    entry.secondStageAccessedDirty = flags
+    write(entry.words, at: pointer.table.advanced(by: PASIDTableEntry.index(of: pasid) * 64))
   }
 
   /// The second-stage entry of a level on the way to the mapped page.
