@@ -86,11 +86,12 @@ import Translation
       statistics.record(
         Self.request(.write, by: UInt32(number % 50), pasid: PASID(UInt32(number % 30))),
         Self.response(.miss, iotlb: 1, memory: UInt64(number), fault: number % 2 == 0 ? 5 : nil), bytes: 1,
-        isLastPiece: number % 3 != 0)
+        isLastPiece: number % 4 != 0)
     }
     statistics.reset()
     #expect(statistics.figures == ReplayStatistics().figures)
-    statistics.record(Self.request(.read), Self.response(.hit, iotlb: 1), bytes: 1, isLastPiece: true)
+    // The same requester as the last one before the reset.
+    statistics.record(Self.request(.read, by: 49), Self.response(.hit, iotlb: 1), bytes: 1, isLastPiece: true)
     #expect(statistics.figures.total == 1)
     #expect(statistics.figures.byRequester.map(\.figures.count) == [1])
   }
