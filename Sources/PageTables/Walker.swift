@@ -83,6 +83,8 @@ import Hardware
   public var entryAddress: PhysicalAddress
   /// The base of the page, if a leaf was reached.
   public var page: Output
+  /// Whether the last entry read is a leaf.
+  public var isLeaf = false
 
   @inlinable init(
     _ status: WalkStatus, level: UInt8, rights: AccessRights, entry: UInt64, entryAddress: PhysicalAddress, page: Output
@@ -146,11 +148,23 @@ public enum Walker {
       }
       if level == 1 || format.checksRightsAtEveryLevel || !format.isPlainTable(entry) {
         var walk = Walk<Output>(.translated, level: level, rights: rights, entry: entry, entryAddress: place, page: Output(rawValue: 0))
-        switch examine(&walk, format, input: input, demand: demand, in: memory, probe: &probe) {
-        case .again: continue
+        switch examine(&walk, format, input: input, demand: demand) {
         case .done: return walk
-        case .descend: rights = walk.rights
+        case .descend: break
+        case .update(let desired):
+          guard format.canUpdate else {
+            walk.status = .updateNotCoherent
+            return walk
+          }
+          probe.willUpdate(place, level: level)
+          switch memory.compareExchange64(place, expected: entry, desired: desired) {
+          case .exchanged: walk.entry = desired
+          case .different: continue
+          case .aborted: walk.status = .updateFailed
+          }
+          if walk.status != .translated || walk.isLeaf { return walk }
         }
+        rights = walk.rights
       } else {
         rights.formIntersection(format.rights(entry, level: level))
       }
@@ -164,78 +178,57 @@ public enum Walker {
   @usableFromInline enum Step {
     /// The walk has ended; the result says how.
     case done
-    /// The entry has changed meanwhile: read it again.
-    case again
     /// The entry points to the next table.
     case descend
+    /// Flags are to be set, which makes the entry this; then the walk has ended, or goes on, as the entry is a leaf or not.
+    case update(UInt64)
   }
 
-  // Out of line, so that the way through plain table entries stays short.
-  @inlinable @inline(never)
-  static func examine<
-    Format: PageTableFormat, Input: Address, Output: Address, Probe: WalkProbe & ~Copyable
-  >(
-    _ walk: inout Walk<Output>, _ format: Format, input: Input, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+  // Out of line, so that the way through plain table entries stays short; without the probe, so that it can stay in registers.
+  @inlinable @inline(never) static func examine<Format: PageTableFormat, Input: Address, Output: Address>(
+    _ walk: inout Walk<Output>, _ format: Format, input: Input, demand: WalkDemand
   ) -> Step {
-    switch format.classify(walk.entry, level: walk.level) {
-    case .notPresent:
+    let kind = format.classify(walk.entry, level: walk.level)
+    if kind == .notPresent {
       walk.status = .notPresent
       return .done
-    case .malformed:
+    }
+    if kind == .malformed {
       walk.status = .malformed
       return .done
-    case .table:
-      walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
+    }
+    walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
+    if kind == .table {
       if format.checksRightsAtEveryLevel, !walk.rights.isSuperset(of: demand.rights) {
         walk.status = .permission
         return .done
       }
-      return update(&walk, format, isLeaf: false, dirty: false, in: memory, probe: &probe)
-    case .leaf:
-      walk.rights.formIntersection(format.rights(walk.entry, level: walk.level))
-      walk.page = format.pageBase(walk.entry, level: walk.level)
-      let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
-      if format.checksOutputBeforeRights, format.forbids(output) {
-        walk.status = .forbiddenOutput
-        return .done
-      }
-      if walk.rights.isDisjoint(with: [.privilegedRead, .privilegedWrite, .unprivilegedRead, .unprivilegedWrite]) {
-        walk.status = .noRights
-        return .done
-      }
-      if !walk.rights.isSuperset(of: demand.rights) {
-        walk.status = .permission
-        return .done
-      }
-      if format.forbids(output) {
-        walk.status = .forbiddenOutput
-        return .done
-      }
-      let writable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
-      let dirty = demand.dirty == .set || (demand.dirty == .setIfWritable && writable)
-      return update(&walk, format, isLeaf: true, dirty: dirty, in: memory, probe: &probe)
+      let desired = format.updated(walk.entry, isLeaf: false, dirty: false)
+      return desired == walk.entry ? .descend : .update(desired)
     }
-  }
-
-  @inlinable static func update<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
-    _ walk: inout Walk<Output>, _ format: Format, isLeaf: Bool, dirty: Bool, in memory: MemoryView, probe: inout Probe
-  ) -> Step {
-    let done: Step = isLeaf ? .done : .descend
-    let desired = format.updated(walk.entry, isLeaf: isLeaf, dirty: dirty)
-    if desired == walk.entry { return done }
-    guard format.canUpdate else {
-      walk.status = .updateNotCoherent
+    walk.isLeaf = true
+    walk.page = format.pageBase(walk.entry, level: walk.level)
+    let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
+    let isForbidden = format.forbids(output)
+    if isForbidden, format.checksOutputBeforeRights {
+      walk.status = .forbiddenOutput
       return .done
     }
-    probe.willUpdate(walk.entryAddress, level: walk.level)
-    switch memory.compareExchange64(walk.entryAddress, expected: walk.entry, desired: desired) {
-    case .exchanged:
-      walk.entry = desired
-      return done
-    case .different: return .again
-    case .aborted:
-      walk.status = .updateFailed
+    if walk.rights.isDisjoint(with: [.privilegedRead, .privilegedWrite, .unprivilegedRead, .unprivilegedWrite]) {
+      walk.status = .noRights
       return .done
     }
+    if !walk.rights.isSuperset(of: demand.rights) {
+      walk.status = .permission
+      return .done
+    }
+    if isForbidden {
+      walk.status = .forbiddenOutput
+      return .done
+    }
+    let writable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
+    let dirty = demand.dirty == .set || (demand.dirty == .setIfWritable && writable)
+    let desired = format.updated(walk.entry, isLeaf: true, dirty: dirty)
+    return desired == walk.entry ? .done : .update(desired)
   }
 }

@@ -48,6 +48,7 @@ public final class ReplayEngine {
     var walksInGroup: UInt64 = 0
   }
 
+  private let hasBounds: Bool
   let isClosedLoop: Bool
   let firstTouch: Bool
   let pageSizeLog2: UInt8
@@ -57,6 +58,7 @@ public final class ReplayEngine {
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
     machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded)
     self.options = options
+    hasBounds = options.hasBounds
     unit = machine.unit
     driver = machine.driver
     isClosedLoop = configuration.replay.loop == .closed
@@ -118,7 +120,7 @@ public final class ReplayEngine {
   ) throws(ReplayError) -> Bool {
     let index = state.index
     state.index &+= 1
-    if options.hasBounds || !state.isMeasuring {
+    if hasBounds || !state.isMeasuring {
       switch bounds(record.pointee, index, &state) {
       case .replay: break
       case .prepare:

@@ -35,8 +35,22 @@ import Hardware
 
   /// The address, in the page that is asked for.
   public var address: IOVirtualAddress
-  // Bits 31:0 the requester, bits 63:32 the PASID and 1, or 0.
-  @usableFromInline var sender: UInt64
+  /// Who asks, and for which process address space.
+  @frozen public struct Sender: Hashable, Sendable {
+    // Bits 31:0 the requester, bits 63:32 the PASID and 1, or 0.
+    @usableFromInline var word: UInt64
+
+    /// Requester 0 without PASID.
+    @inlinable public init() { word = 0 }
+
+    /// A requester, and the PASID that its request carries, if any.
+    @inlinable public init(_ requester: RequesterID, _ pasid: PASID?) {
+      word = UInt64(requester.rawValue) | (pasid.map { UInt64($0.rawValue &+ 1) } ?? 0) &<< 32
+    }
+  }
+
+  /// Who asks, and for which process address space.
+  public var sender: Sender
   // Bits 31:0 the length, 39:32 the access, 47:40 the kind, 55:48 the attributes.
   @usableFromInline var details: UInt64
 
@@ -48,7 +62,7 @@ import Hardware
     kind: Kind = .untranslated, attributes: Attributes = []
   ) {
     self.address = address
-    sender = UInt64(requester.rawValue) | (pasid.map { UInt64($0.rawValue &+ 1) } ?? 0) &<< 32
+    sender = Sender(requester, pasid)
     details =
       UInt64(length) | UInt64(access.rawValue) &<< 32 | UInt64(kind.rawValue) &<< 40 | UInt64(attributes.rawValue) &<< 48
   }
@@ -56,10 +70,10 @@ import Hardware
   /// The bytes that are accessed; 0 for a translation request.
   @inlinable public var length: UInt32 { UInt32(truncatingIfNeeded: details) }
   /// Who asks.
-  @inlinable public var requester: RequesterID { RequesterID(UInt32(truncatingIfNeeded: sender)) }
+  @inlinable public var requester: RequesterID { RequesterID(UInt32(truncatingIfNeeded: sender.word)) }
   /// The process address space, if the request carries one.
   @inlinable public var pasid: PASID? {
-    let field = UInt32(truncatingIfNeeded: sender &>> 32)
+    let field = UInt32(truncatingIfNeeded: sender.word &>> 32)
     return field == 0 ? nil : PASID(field &- 1)
   }
   /// What the access does.
@@ -72,6 +86,12 @@ import Hardware
     let field = details &>> 40 & 0xFF
     return field == 0 ? .untranslated : field == 1 ? .translationRequest : .translated
   }
+  /// Whether this is an untranslated access of the given sender without privilege or execution.
+  @inlinable public func isPlain(from sender: Sender) -> Bool { self.sender == sender && details &>> 40 & 0xFFFF == 0 }
+
+  /// Four bits that differ for requests whose right to a translation is checked differently: the kind, execution, privilege.
+  @inlinable public var checks: UInt64 { details &>> 40 & 3 | details &>> 46 & 12 }
+
   /// Attributes beside the operation.
   @inlinable public var attributes: Attributes { Attributes(rawValue: UInt8(truncatingIfNeeded: details &>> 48)) }
 }

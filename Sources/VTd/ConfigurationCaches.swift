@@ -78,6 +78,22 @@ struct ConfigurationCaches: ~Copyable {
     }
   }
 
+  /// Whether a second lookup of the same entries leaves the caches as they are: they hold entries, and don't count uses.
+  var remembersRepeats: Bool {
+    contexts.isPresent && pasids.isPresent && contexts.geometry.policy != .leastFrequentlyUsed
+      && pasids.geometry.policy != .leastFrequentlyUsed
+  }
+
+  /// Counts lookups that found what the lookups before found, and tells their time.
+  @inline(__always) mutating func countRepeatedHits(byPASID: Bool) -> SimTime {
+    contextCounters.lookups &+= 1
+    contextCounters.hits &+= 1
+    if !byPASID { return contextLatency }
+    pasidCounters.lookups &+= 1
+    pasidCounters.hits &+= 1
+    return contextLatency + pasidLatency
+  }
+
   mutating func insert(context words: SIMD4<UInt64>, domain: DomainID?, of requester: RequesterID, ready: SimTime) {
     guard contexts.isPresent else { return }
     contexts.insert(tag: UInt64(requester.rawValue), context: 0, value: Context(words: words, ready: ready, domain: domain))

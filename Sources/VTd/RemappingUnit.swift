@@ -94,8 +94,9 @@ public final class RemappingUnit {
   ///
   /// Nothing of the model changes; a replay that knows what comes calls this for many requests, whose reads overlap, before it makes them.
   public func prefetch(_ address: IOVirtualAddress, requester: RequesterID, pasid: PASID?) {
-    guard let recent = place.pointee.translation.resolver.recent, recent.requester == requester, recent.pasid == pasid else { return }
-    place.pointee.prefetched &+= place.pointee.translation.pipeline.touchTables(of: recent.translation, for: address)
+    guard place.pointee.translation.resolver.recent.sender == TranslationRequest.Sender(requester, pasid) else { return }
+    place.pointee.prefetched &+= place.pointee.translation.pipeline.touchTables(
+      of: place.pointee.translation.resolver.recent.translation, for: address)
   }
 
   // MARK: Time

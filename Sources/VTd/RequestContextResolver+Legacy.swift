@@ -26,6 +26,7 @@ extension RequestContextResolver {
       return .context(
         TranslationContext(stages: .passThrough, domain: UInt32(entry.domain.rawValue), addressSpace: 0, reportsFaults: reports))
     }
+    recentInputWidth = inputWidth(secondStageWidth: entry.width)
     if isBeyondSecondStage(request.address, width: entry.width) { return .fault(fault(.addressBeyondWidth, reported: reports)) }
     return .context(
       TranslationContext(
@@ -58,7 +59,7 @@ extension RequestContextResolver {
     case .accessError: isTopEntry ? .contextInvalid : .tableAccess
     case .malformed: .tableReserved
     case .forbiddenOutput: .interruptRange
-    case .notPresent, .noRights: request.access.writes ? .noWrite : .noRead
+    case .notPresent, .noRights: lacksWrite([], request) ? .noWrite : .noRead
     case .permission, .updateNotCoherent, .updateFailed, .translated: lacksWrite(rights, request) ? .noWrite : .noRead
     }
   }

@@ -54,6 +54,7 @@ extension RequestContextResolver {
   @inline(__always) private mutating func translation(
     _ request: TranslationRequest, _ context: ScalableContextEntry, _ entry: UnsafePointer<ConfigurationCaches.PASIDEntry>
   ) -> Resolution {
+    recentInputWidth = entry.pointee.inputWidth
     let translation = entry.pointee.translation.reportingFaults(!context.faultProcessingDisabled)
     if let reason = privilegeFault(request, context, allowsSupervisor: entry.pointee.allowsSupervisor) {
       return .fault(fault(reason, reported: translation.reportsFaults))

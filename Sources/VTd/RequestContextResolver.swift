@@ -22,8 +22,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   var root = PhysicalAddress(0)
   var caches: ConfigurationCaches
   let memory: MemoryView
-  /// Whose request was resolved last, and how.
-  var recent: (requester: RequesterID, pasid: PASID?, translation: TranslationContext)?
+  /// The request that was resolved last, as far as its sender goes.
+  var recent = RecentResolution()
   /// Checked against whatever is read from memory; large, so kept apart from what every request needs.
   let rules: UniqueBox<EntryRules>
   // What every request needs of capabilities and choices.
@@ -42,6 +42,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let supportsAbortDMA: Bool
   private let atomicReportsWriteFirst: Bool
   private let interruptRangeFaultsWhileDisabled: Bool
+  /// The bits of an address that the translation resolved last takes.
+  var recentInputWidth: UInt64 = 0
   // The bits that a second stage of each AW from 1 translates.
   private let inputWidths: InlineArray<3, UInt64>
   // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
@@ -84,6 +86,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
 
   /// Follows the control plane: GSTS.TES, and RTADDR as SRTP latched it.
   mutating func follow(_ state: TranslationState) {
+    recent.isCached = false
     root = state.rootTable.table
     guard state.isEnabled else {
       mode = .disabled
@@ -103,13 +106,14 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     if request.pasid == nil, request.kind == .untranslated, InterruptAddressRange.contains(request.address) {
       return admitInterrupt(request)
     }
+    // What a context allows depends on the kind of request, so that one kind is not served from what another was allowed.
     switch mode {
     case .legacy:
       guard request.pasid == nil else { return .fault(fault(.pasidInLegacyMode, reported: true)) }
-      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF))
+      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | request.checks &<< 37)
     case .scalable:
       let pasid = request.pasid.map { UInt64($0.rawValue) << 16 | 1 << 36 } ?? 0
-      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | pasid)
+      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | pasid | request.checks &<< 37)
     case .disabled:
       // Anything but an untranslated request is answered Unsupported Request, without a record.
       return request.kind == .untranslated ? .bypass : .fault(TranslationFault(code: 0, isReported: false))
@@ -130,14 +134,37 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   @inline(__always) mutating func resolve(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Resolution {
+    // The same sender again: what is cached has not changed, so that looking it up would find it, and would not reorder it either.
+    if recent.isCached, request.isPlain(from: recent.sender), request.address.rawValue >> recent.inputWidth == 0, recent.ready <= time {
+      time += caches.countRepeatedHits(byPASID: recent.usesPASIDCache)
+      return .context(recent.translation)
+    }
+    return resolveAnew(request, at: &time, through: port)
+  }
+
+  @inline(never) private mutating func resolveAnew(
+    _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
+  ) -> Resolution {
     let resolution: Resolution
     if case .scalable = mode {
       resolution = resolveScalable(request, at: &time, through: port)
     } else {
       resolution = resolveLegacy(request, at: &time, through: port)
     }
-    if case .context(let translation) = resolution { recent = (request.requester, request.pasid, translation) }
+    remember(resolution, of: request, at: time)
     return resolution
+  }
+
+  private mutating func remember(_ resolution: Resolution, of request: TranslationRequest, at time: SimTime) {
+    recent.isCached = false
+    guard case .context(let translation) = resolution else { return }
+    recent.sender = request.sender
+    recent.translation = translation
+    recent.ready = time
+    guard translation.stages == .second, request.isPlain(from: request.sender) else { return }
+    if case .scalable = mode { recent.usesPASIDCache = true } else { recent.usesPASIDCache = false }
+    recent.inputWidth = recentInputWidth
+    recent.isCached = caches.remembersRepeats
   }
 
   /// A fault for the given reason: qualified ones are silent if a structure that was read asks for it (FPD).
@@ -207,4 +234,18 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     if request.access == .atomic, !atomicReportsWriteFirst, !granted.contains(.read) { return false }
     return request.access.writes && !granted.contains(.write)
   }
+}
+
+/// How the last request was resolved, for the next one of the same sender.
+struct RecentResolution {
+  var sender: TranslationRequest.Sender = .init()
+  /// How it is translated.
+  var translation = TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0)
+  /// The bits of an address that the translation takes.
+  var inputWidth: UInt64 = 0
+  /// When everything that the translation was found in had been fetched.
+  var ready = SimTime.zero
+  var usesPASIDCache = false
+  /// Whether all of it is in the configuration caches; cleared by whatever changes them.
+  var isCached = false
 }

@@ -26,6 +26,7 @@ struct TranslationUnit: ~Copyable {
 extension TranslationUnit: InvalidationReceiver {
   mutating func invalidate(_ request: InvalidationRequest) {
     pipeline.finishWalks(until: now)
+    resolver.recent.isCached = false
     switch request {
     case .everything: invalidateEverything()
     case .contexts(let scope): invalidateContexts(scope)

@@ -91,7 +91,7 @@ import Hardware
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping
     let leaf = beyondWidth | bit62 | (features.snoopControl ? 0 : EntryBits.snoop)
     neededInTable = accessedDirty ? EntryBits.accessed : 0
-    reservedInTable = beyondWidth | bit62 | EntryBits.snoop
+    reservedInTable = beyondWidth | EntryBits.transientMapping | EntryBits.snoop
     reservedInLeaf4K = leaf
     // An unsupported page size makes PS itself the reserved bit.
     reservedInLeaf2M = leaf | UInt64.mask(bits: 12...20) | (features.pages2M ? 0 : EntryBits.pageSize)
