@@ -45,6 +45,19 @@ import VTdArchitecture
     #expect(machine.request(.read).outcome == .hit)
   }
 
+  @Test("An AtomicOp that lacks both permissions of a page reports the one chosen", arguments: modes, [true, false])
+  func atomicOrder(mode: TranslationTableMode, writeFirst: Bool) throws {
+    let machine = try MachineUnderTest(mode, choices: choices { $0.atomicReportsWriteFirst = writeFirst })
+    // Rights lost in the accumulation are 79h in scalable mode, whichever is missing; so is a page with neither.
+    machine[3] &= ~1
+    machine[1] &= ~2
+    let expected: UInt16 = mode == .legacy ? (writeFirst ? 0x05 : 0x06) : 0x79
+    #expect(machine.request(.atomic).fault?.code == expected)
+    machine.repair()
+    machine[1] &= ~1
+    #expect(machine.request(.atomic).fault?.code == (mode == .legacy ? 0x06 : 0x86))
+  }
+
   @Test("The half of a root entry that is not used is checked as chosen", arguments: [true, false])
   func rootHalves(checksBoth: Bool) throws {
     let machine = try MachineUnderTest(.scalable, choices: choices { $0.checksBothRootHalves = checksBoth })
