@@ -76,18 +76,21 @@ struct RemappingOracle {
   let largestPiece: UInt64
   /// Whether rights are checked at each level.
   let checksEachLevel: Bool
+  /// Whether an output in the interrupt range is reported before missing rights.
+  let checksOutputFirst: Bool
 
   var contexts: Set<Context> = []
   var pasids: Set<PASIDEntry> = []
   var tables: Set<Table> = []
   var translations: Set<Translation> = []
 
-  init(isScalable: Bool, root: UInt64, memory: MemoryView, largestPiece: UInt64, checksEachLevel: Bool) {
+  init(isScalable: Bool, root: UInt64, memory: MemoryView, largestPiece: UInt64, checksEachLevel: Bool, checksOutputFirst: Bool) {
     self.isScalable = isScalable
     self.root = root
     self.memory = memory
     self.largestPiece = largestPiece
     self.checksEachLevel = checksEachLevel
+    self.checksOutputFirst = checksOutputFirst
   }
 
   private func word(_ address: UInt64) -> UInt64? { memory.read64(PhysicalAddress(address)) }
@@ -300,9 +303,9 @@ struct RemappingOracle {
   private func finish(
     _ output: UInt64, _ rights: UInt64, _ snoop: Bool, _ request: TranslationRequest, isReported: Bool
   ) -> Answer {
-    if (0xFEE0_0000...0xFEEF_FFFF).contains(output) { return fault(0x0E, 0x87, isReported) }
-    if isScalable, rights == 0 { return fault(0, 0x79, isReported) }
-    return denial(rights, request, isReported: isReported) ?? .to(output, snoop: snoop)
+    let forbidden = (0xFEE0_0000...0xFEEF_FFFF).contains(output) ? fault(0x0E, 0x87, isReported) : nil
+    let denied = isScalable && rights == 0 ? fault(0, 0x79, isReported) : denial(rights, request, isReported: isReported)
+    return (checksOutputFirst ? forbidden ?? denied : denied ?? forbidden) ?? .to(output, snoop: snoop)
   }
 
   private func denial(_ rights: UInt64, _ request: TranslationRequest, isReported: Bool) -> Answer? {

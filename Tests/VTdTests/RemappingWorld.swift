@@ -50,13 +50,15 @@ final class RemappingWorld {
     let (parameters, largestPiece) = Self.parameters(&random)
     var choices = ImplementationChoices()
     if random.next(below: 4) == 0 { choices.secondStagePermissionCheck = .atEachLevel }
+    if random.next(below: 4) == 0 { choices.interruptRangeBeforePermission = false }
+    if random.next(below: 4) == 0 { choices.rewalksOnDenial = true }
     let identity = UnitIdentity(
       version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: SampleDataUnit.capabilities),
       extended: ExtendedCapabilities(rawValue: SampleDataUnit.extended), hostAddressWidth: MachineUnderTest.hostAddressWidth)
     unit = try RemappingUnit(identity: identity, choices: choices, parameters: parameters, memory: physical.view)
     oracle = RemappingOracle(
       isScalable: isScalable, root: rootTable, memory: physical.view, largestPiece: largestPiece,
-      checksEachLevel: choices.secondStagePermissionCheck == .atEachLevel)
+      checksEachLevel: choices.secondStagePermissionCheck == .atEachLevel, checksOutputFirst: choices.interruptRangeBeforePermission)
     pace = random.next(below: 2) == 0 ? 0 : random.next(below: 400_000)
     self.random = random
     for _ in 0..<400 { changeSomething() }
@@ -176,9 +178,9 @@ final class RemappingWorld {
     let rights = chance(3, in: 4) ? 3 : random.next(below: 4)
     if level == 1 || (level <= 3 && chance(1, in: 5)) {
       let size = UInt64(3 + 9 * level)
-      // Large pages keep clear of the interrupt range.
-      var leaf = (level == 3 ? 4 + random.next(below: 8) : random.next(below: 256)) << size
-      if level == 1, chance(1, in: 12) { leaf = 0xFEE0_0000 | random.next(below: 4) << 12 }
+      var leaf = (level == 3 ? random.next(below: 8) : random.next(below: 256)) << size
+      // The low pages of the interrupt range, and the 2 MiB in which its addresses are those that requests ask for.
+      if level < 3, chance(1, in: 12) { leaf = 0xFEE0_0000 | (level == 1 ? random.next(below: 4) << 12 : 0) }
       return leaf | rights | (level > 1 ? 0x80 : 0) | (chance(1, in: 5) ? 1 << 11 : 0) | (chance(1, in: 20) ? 1 << 62 : 0)
     }
     let next = chance(1, in: 20) ? hole : pick(lowerTables[level - 1] ?? [hole])

@@ -130,6 +130,12 @@ import Testing
     #expect(format.classify(Kind(level: level, isLeaf: true).entry | Bits.transientMapping, level: level) == .leaf)
   }
 
+  @Test("Bit 62 of a table entry is reserved, transient mapping or not", arguments: UInt8(2)...5, [true, false])
+  func transientMappingInTable(level: UInt8, transientMapping: Bool) {
+    let format = VTdSecondStage(levels: 5, features: .init(transientMapping: transientMapping))
+    #expect(format.classify(Kind(level: level, isLeaf: false).entry | Bits.transientMapping, level: level) == .malformed)
+  }
+
   @Test("The address of an entry is bits 51:12, whatever else is set", arguments: UInt8(1)...5)
   func addresses(level: UInt8) {
     let format = VTdSecondStage(levels: 5)
