@@ -49,7 +49,9 @@
     let usable = geometry.problem == nil ? geometry : .none
     self.geometry = usable
     let total = usable.entries ?? 0
-    ways = total == 0 ? 0 : (usable.ways ?? total)
+    // A local, because Swift 6.3 with -O releases `index` and `storage`, not there yet, if the autoclosure of `||` reads a member of self.
+    let ways = total == 0 ? 0 : (usable.ways ?? total)
+    self.ways = ways
     sets = ways == 0 ? 0 : total / ways
     setMask = sets & (sets - 1) == 0 ? sets - 1 : -1
     hashed = usable.entries == nil || ways > 64
