@@ -1,13 +1,15 @@
 /// Finds slots by hash, and keeps the slots of each set in order of recency: the index of a cache with very many ways.
 ///
+/// Plain data, so that nothing is checked or counted on the way to it; its arrays belong to the storage of the cache.
+///
 /// Open addressing with linear probing; a removed slot's place is closed up, so that chains stay short. Lists are doubly linked through
 /// arrays of slot numbers, one list of used and one of free slots for each set.
-@usableFromInline final class HashIndex {
+@usableFromInline struct HashIndex: BitwiseCopyable {
   static let none = UInt32.max
 
-  private var places: UnsafeMutablePointer<UInt32>  // slot + 1, or 0
-  private var placeMask: UInt64
-  private var hashes: UnsafeMutablePointer<UInt64>
+  @usableFromInline var places: UnsafeMutablePointer<UInt32>  // slot + 1, or 0
+  @usableFromInline var placeMask: UInt64
+  @usableFromInline var hashes: UnsafeMutablePointer<UInt64>
   private var newer: UnsafeMutablePointer<UInt32>
   private var older: UnsafeMutablePointer<UInt32>
   private var valid: UnsafeMutablePointer<Bool>
@@ -15,12 +17,10 @@
   private var oldest: UnsafeMutablePointer<UInt32>
   private var free: UnsafeMutablePointer<UInt32>
   private let sets: Int
-  private(set) var capacity: Int
+  @usableFromInline private(set) var capacity: Int
   private let unlimited: Bool
-  private let storage: OwnedStorage
 
   @usableFromInline init(sets: Int, slots: Int, unlimited: Bool, storage: OwnedStorage) {
-    self.storage = storage
     self.sets = sets
     self.unlimited = unlimited
     capacity = slots
@@ -43,7 +43,7 @@
     return places
   }
 
-  @usableFromInline static func hash(_ tag: UInt64, _ context: UInt64) -> UInt64 {
+  @inlinable static func hash(_ tag: UInt64, _ context: UInt64) -> UInt64 {
     var word = (tag ^ (context &* 0x9E37_79B9_7F4A_7C15)) &* 0xBF58_476D_1CE4_E5B9
     word ^= word &>> 32
     return word &* 0x94D0_49BB_1331_11EB
@@ -55,7 +55,7 @@
   @usableFromInline func isValid(_ slot: Int) -> Bool { valid[slot] }
 
   /// The slot with the given hash that `matches`, or -1.
-  @usableFromInline func find(hash: UInt64, matches: (Int) -> Bool) -> Int {
+  @inlinable func find(hash: UInt64, matches: (Int) -> Bool) -> Int {
     guard capacity > 0 else { return -1 }
     var place = hash &>> 20 & placeMask
     while places[Int(place)] != 0 {
@@ -67,10 +67,10 @@
   }
 
   /// A free slot of `set`, which grows an index without limit; `nil` if the set is full.
-  func takeFree(set: Int) -> Int? {
+  @usableFromInline mutating func takeFree(set: Int, storage: OwnedStorage) -> Int? {
     if free[set] == Self.none {
       guard unlimited else { return nil }
-      grow()
+      grow(storage)
     }
     let slot = Int(free[set])
     free[set] = newer[slot]
@@ -78,7 +78,7 @@
   }
 
   /// Enters a slot that `takeFree` gave, as the newest of its set.
-  func enter(_ slot: Int, hash: UInt64, set: Int) {
+  @usableFromInline mutating func enter(_ slot: Int, hash: UInt64, set: Int) {
     hashes[slot] = hash
     valid[slot] = true
     place(slot)
@@ -86,17 +86,17 @@
   }
 
   /// Makes a slot the newest of its set.
-  func touch(_ slot: Int, set: Int) {
+  @usableFromInline mutating func touch(_ slot: Int, set: Int) {
     guard newest[set] != UInt32(slot) else { return }
     unlink(slot, set: set)
     linkNewest(slot, set: set)
   }
 
   /// The slot of a set that has been there, or been used, longest ago.
-  func oldestSlot(set: Int) -> Int { Int(oldest[set]) }
+  @usableFromInline func oldestSlot(set: Int) -> Int { Int(oldest[set]) }
 
   /// Removes a slot and gives it back to its set.
-  func remove(_ slot: Int, set: Int) {
+  @usableFromInline mutating func remove(_ slot: Int, set: Int) {
     unlink(slot, set: set)
     valid[slot] = false
     newer[slot] = free[set]
@@ -116,7 +116,7 @@
     places[Int(hole)] = 0
   }
 
-  func removeAll() {
+  @usableFromInline mutating func removeAll() {
     guard sets > 0 else { return }
     places.update(repeating: 0, count: Int(placeMask) + 1)
     newest.update(repeating: Self.none, count: sets)
@@ -127,33 +127,33 @@
     for set in 0..<sets { chainFree(set * ways..<(set + 1) * ways, set: set) }
   }
 
-  private func chainFree(_ slots: Range<Int>, set: Int) {
+  private mutating func chainFree(_ slots: Range<Int>, set: Int) {
     for slot in slots.reversed() {
       newer[slot] = free[set]
       free[set] = UInt32(slot)
     }
   }
 
-  private func place(_ slot: Int) {
+  private mutating func place(_ slot: Int) {
     var place = hashes[slot] &>> 20 & placeMask
     while places[Int(place)] != 0 { place = (place + 1) & placeMask }
     places[Int(place)] = UInt32(slot) + 1
   }
 
-  private func linkNewest(_ slot: Int, set: Int) {
+  private mutating func linkNewest(_ slot: Int, set: Int) {
     older[slot] = newest[set]
     newer[slot] = Self.none
     if newest[set] == Self.none { oldest[set] = UInt32(slot) } else { newer[Int(newest[set])] = UInt32(slot) }
     newest[set] = UInt32(slot)
   }
 
-  private func unlink(_ slot: Int, set: Int) {
+  private mutating func unlink(_ slot: Int, set: Int) {
     if newer[slot] == Self.none { newest[set] = older[slot] } else { older[Int(newer[slot])] = older[slot] }
     if older[slot] == Self.none { oldest[set] = newer[slot] } else { newer[Int(older[slot])] = newer[slot] }
   }
 
   // Only an index of one set grows.
-  private func grow() {
+  private mutating func grow(_ storage: OwnedStorage) {
     let old = capacity
     capacity = max(64, old * 2)
     storage.extend(&hashes, from: old, to: capacity, with: 0)

@@ -1,16 +1,16 @@
 /// The side of a cache whose sets are too large to search: entries are found through a hash index.
 extension SetAssociativeCache {
-  private var keepsRecency: Bool { geometry.policy == .leastRecentlyUsed || geometry.policy == .firstInFirstOut }
+  @inlinable var keepsRecency: Bool { geometry.policy == .leastRecentlyUsed || geometry.policy == .firstInFirstOut }
 
-  private func hashedSet(_ slot: Int) -> Int { sets <= 1 ? 0 : slot / ways }
+  @inlinable func hashedSet(_ slot: Int) -> Int { sets <= 1 ? 0 : slot / ways }
 
-  @usableFromInline mutating func peekHashed(tag: UInt64, context: UInt64) -> Int? {
+  @inlinable mutating func peekHashed(tag: UInt64, context: UInt64) -> Int? {
     let entries = entries
     let slot = index.find(hash: HashIndex.hash(tag, context)) { entries[$0].tag == tag && entries[$0].context == context }
     return slot >= 0 ? slot : nil
   }
 
-  @usableFromInline mutating func lookupHashed(tag: UInt64, context: UInt64) -> Int? {
+  @inlinable mutating func lookupHashed(tag: UInt64, context: UInt64) -> Int? {
     guard let slot = peekHashed(tag: tag, context: context) else { return nil }
     if geometry.policy == .leastRecentlyUsed {
       index.touch(slot, set: hashedSet(slot))
@@ -20,7 +20,7 @@ extension SetAssociativeCache {
     return slot
   }
 
-  @usableFromInline mutating func insertHashed(_ entry: Entry) {
+  @inlinable mutating func insertHashed(_ entry: Entry) {
     if let slot = lookupHashed(tag: entry.tag, context: entry.context) {
       entries[slot].value = entry.value
       return
@@ -33,9 +33,9 @@ extension SetAssociativeCache {
     if ways != 0, !keepsRecency { replacement.filled(set: set, way: slot % ways) }
   }
 
-  private mutating func takeSlot(set: Int) -> Int {
+  @inlinable mutating func takeSlot(set: Int) -> Int {
     let before = index.capacity
-    if let slot = index.takeFree(set: set) {
+    if let slot = index.takeFree(set: set, storage: storage) {
       if index.capacity > before { moveEntries(from: before, to: index.capacity) }
       return slot
     }
@@ -47,15 +47,15 @@ extension SetAssociativeCache {
       removeHashed(keepsRecency ? index.oldestSlot(set: set) : set * ways + replacement.victim(set: set))
     }
     // What has just been given back is free.
-    return index.takeFree(set: set) ?? 0
+    return index.takeFree(set: set, storage: storage) ?? 0
   }
 
-  @usableFromInline mutating func removeHashed(_ slot: Int) {
+  @inlinable mutating func removeHashed(_ slot: Int) {
     index.remove(slot, set: hashedSet(slot))
     adjustCount(by: -1)
   }
 
-  private mutating func moveEntries(from old: Int, to new: Int) {
+  @inlinable mutating func moveEntries(from old: Int, to new: Int) {
     storage.extend(&entries, from: old, to: new)
   }
 }

@@ -37,7 +37,7 @@
   @usableFromInline var entries: UnsafeMutablePointer<Entry>
   @usableFromInline var fingerprints: UnsafeMutablePointer<UInt64>
   @usableFromInline var replacement: Replacement
-  @usableFromInline let index: HashIndex
+  @usableFromInline var index: HashIndex
   @usableFromInline let hashed: Bool
   @usableFromInline let storage: OwnedStorage
   // Where `lookupAgain` found something last; -1 once anything has been removed.
@@ -223,7 +223,7 @@
   // MARK: Removing
 
   /// Removes every entry.
-  public mutating func removeAll() {
+  @inlinable public mutating func removeAll() {
     fingerprints.update(repeating: 0, count: max(1, sets * fingerprintWords))
     index.removeAll()
     valid = 0

@@ -193,7 +193,7 @@ public enum InterruptAddressRange {
   @inlinable public static func contains<A: Address>(_ address: A) -> Bool { address.rawValue &- start < length }
 
   /// Whether the naturally aligned block of 2^`sizeLog2` bytes at `base` shares an address with the range.
-  @inlinable public static func overlaps<A: Address>(_ base: A, sizeLog2: UInt8) -> Bool {
+  @inlinable @inline(__always) public static func overlaps<A: Address>(_ base: A, sizeLog2: UInt8) -> Bool {
     let size: UInt64 = 1 &<< UInt64(sizeLog2)
     return base.rawValue < start &+ length && base.rawValue &+ size > start
   }
