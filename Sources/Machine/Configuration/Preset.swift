@@ -3,7 +3,7 @@ import Hardware
 /// A configuration that is shipped: a YAML file named as the part that it describes.
 ///
 /// The first comment of the file says what the part is; the comment behind each value says where it comes from, and begins with its grade.
-public struct Preset: Hashable, Sendable {
+public struct Preset: Hashable, Sendable, CustomStringConvertible {
   /// How well a value is founded.
   public enum Grade: String, Hashable, Sendable, CaseIterable {
     /// Raw data of the part show it.
@@ -46,6 +46,9 @@ public struct Preset: Hashable, Sendable {
     self.name = name
     text = String(decoding: bytes, as: UTF8.self)
   }
+
+  /// The name.
+  public var description: String { name }
 
   /// What the part is, in one line.
   public var summary: String {
