@@ -44,8 +44,6 @@ public final class ReplayEngine {
     var response = TranslationResponse()
     /// What the driver puts off is due then.
     var driverDue = SimTime.never
-    /// The walks that the last group of records took.
-    var walksInGroup: UInt64 = 0
   }
 
   private let hasBounds: Bool
@@ -92,27 +90,10 @@ public final class ReplayEngine {
     guard var record = records.baseAddress else { return !state.isDone }
     let end = record + records.count
     while record < end {
-      let groupEnd = min(end, record + Self.groupSize)
-      let walks = unit.walks
-      if state.walksInGroup > UInt64(Self.groupSize / 4) { prefetch(record, groupEnd) }
-      while record < groupEnd {
-        guard try step(record, &state, &observer) else { return false }
-        record += 1
-      }
-      state.walksInGroup = unit.walks &- walks
-    }
-    return !state.isDone
-  }
-
-  // Records whose table entries are fetched together, when walks are frequent: the fetches overlap, those of the walks would not.
-  private static var groupSize: Int { 32 }
-
-  @inline(never) private func prefetch(_ first: UnsafePointer<TraceRecord>, _ end: UnsafePointer<TraceRecord>) {
-    var record = first
-    while record < end {
-      if record.pointee.isAccess { unit.prefetch(record.pointee.address, requester: record.pointee.requester, pasid: record.pointee.pasid) }
+      guard try step(record, &state, &observer) else { return false }
       record += 1
     }
+    return !state.isDone
   }
 
   @inline(__always) private func step<Observer: ReplayObserver & ~Copyable>(

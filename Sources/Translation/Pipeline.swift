@@ -173,17 +173,18 @@ import PageTables
     _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
     context: UInt64, _ resolved: TranslationContext, resolver: inout Resolver
   ) {
+    let format = format.pointee
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
     // Second-stage upper-level entries are shared by everybody in the domain.
     let tableContext = UInt64(resolved.domain)
-    let top = WalkStart(table: resolved.secondStageRoot, level: format.pointee.rootLevel)
-    let start = secondStageCaches.deepest(format.pointee, from: top, for: request.address, context: tableContext)
+    let top = WalkStart(table: resolved.secondStageRoot, level: format.rootLevel)
+    let start = secondStageCaches.deepest(format, from: top, for: request.address, context: tableContext)
     var probe = TimedProbe(
       from: grant.start + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
     let walk: Walk<PhysicalAddress> = Walker.walk(
-      format.pointee, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
+      format, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
     walkers.release(grant.server, at: probe.time)
     walks &+= 1
     walkReads &+= UInt64(probe.reads)
@@ -193,13 +194,13 @@ import PageTables
     response.rights = walk.rights
     guard walk.status == .translated else {
       let code = resolver.fault(
-        walk.status, isTopEntry: walk.level == format.pointee.rootLevel, rights: walk.rights, stages: resolved.stages,
+        walk.status, isTopEntry: walk.level == format.rootLevel, rights: walk.rights, stages: resolved.stages,
         request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.reportsFaults)
       return
     }
-    let size = format.pointee.entrySizeLog2(level: walk.level)
-    let flags = Self.flags(of: walk, format.pointee, resolved, sizeLog2: size)
+    let size = format.entrySizeLog2(level: walk.level)
+    let flags = Self.flags(of: walk, format, resolved, sizeLog2: size)
     response.address = walk.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
     response.snoop = flags.contains(.snoop)
@@ -230,19 +231,6 @@ import PageTables
     if !resolved.reportsFaults { flags.insert(.silentFaults) }
     if sizeLog2 > 12, format.forbids(overlapping: walk.page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
     return flags
-  }
-
-  /// Reads the table entries on the way to `address` without any trace in the model, and gives the last one read.
-  @inlinable public mutating func touchTables(of context: TranslationContext, for address: IOVirtualAddress) -> UInt64 {
-    guard case .vtd(let format) = context.secondStage else { return 0 }
-    var table = context.secondStageRoot
-    var level = format.pointee.rootLevel
-    while true {
-      guard let entry = memory.read64(table.advanced(by: format.pointee.entryOffset(address, level: level))) else { return 0 }
-      if level == 1 || !format.pointee.isPlainTable(entry) { return entry }
-      table = format.pointee.nextTable(entry, level: level)
-      level &-= 1
-    }
   }
 
   // MARK: Fills

@@ -12,8 +12,6 @@ public final class RemappingUnit {
     var control: ControlPlane
     var translation: TranslationUnit
     var protects = false
-    // What prefetching read, kept so that it is read at all.
-    var prefetched: UInt64 = 0
     var faults: UInt64 = 0
   }
 
@@ -88,15 +86,6 @@ public final class RemappingUnit {
         address: request.address, source: request.requester, reason: FaultReason(UInt8(truncatingIfNeeded: fault.code)),
         type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
         privileged: request.attributes.contains(.privileged), execute: request.attributes.contains(.execute)))
-  }
-
-  /// Brings the table entries that a request may need into the host's caches, if the requester is the one that was resolved last.
-  ///
-  /// Nothing of the model changes; a replay that knows what comes calls this for many requests, whose reads overlap, before it makes them.
-  public func prefetch(_ address: IOVirtualAddress, requester: RequesterID, pasid: PASID?) {
-    guard place.pointee.translation.resolver.recent.sender == TranslationRequest.Sender(requester, pasid) else { return }
-    place.pointee.prefetched &+= place.pointee.translation.pipeline.touchTables(
-      of: place.pointee.translation.resolver.recent.translation, for: address)
   }
 
   // MARK: Time
