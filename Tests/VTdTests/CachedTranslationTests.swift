@@ -68,4 +68,27 @@ import VTdArchitecture
     #expect(cold.fault?.code == 0x5D)
     #expect(warm.fault?.code == 0x5D)
   }
+
+  @Test("An address that pass-through refuses is refused after others have passed", arguments: [TranslationTableMode.legacy, .scalable])
+  func passThrough(mode: TranslationTableMode) throws {
+    let machine = try MachineUnderTest(mode)
+    let pasid = mode == .legacy ? nil : MachineUnderTest.pasid
+    if mode == .legacy {
+      machine.contextEntry.type = .passThrough
+    } else {
+      machine.changePASIDEntries { $0.stagesCode = PASIDTranslationType.passThrough.rawValue }
+    }
+    let beyond = IOVirtualAddress(1 << UInt64(MachineUnderTest.hostAddressWidth))
+    #expect(machine.request(at: IOVirtualAddress(0x5000), pasid: pasid).fault == nil)
+    #expect(machine.request(at: beyond, pasid: pasid).fault?.code == (mode == .legacy ? 0x04 : 0x83))
+    #expect(machine.request(at: IOVirtualAddress(0x6000), pasid: pasid).fault == nil)
+    if mode != .legacy { #expect(machine.request(at: IOVirtualAddress(0xFEE0_0000), pasid: pasid).fault?.code == 0x87) }
+  }
+
+  @Test("An address beyond the tables' width is refused after others were translated", arguments: [TranslationTableMode.legacy, .scalable])
+  func beyondWidth(mode: TranslationTableMode) throws {
+    let machine = try MachineUnderTest(mode)
+    #expect(machine.request().fault == nil)
+    #expect(machine.request(at: IOVirtualAddress(MachineUnderTest.page.rawValue | 1 << 48)).fault?.code == (mode == .legacy ? 0x04 : 0x84))
+  }
 }

@@ -204,6 +204,8 @@ final class MachineUnderTest {
     let response = unit.translate(
       TranslationRequest(access, at: address, length: length, by: requester, pasid: pasid, kind: kind, attributes: attributes))
     unit.settle()
+    // The next request finds nothing under way.
+    unit.advance(to: response.completion)
     return response
   }
 

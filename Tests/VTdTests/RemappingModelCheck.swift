@@ -48,7 +48,8 @@ import VTdArchitecture
         let (request, answer, allowed) = world.request()
         guard allowed.contains(where: { $0.answer == answer }) else {
           Issue.record(
-            "seed \(seed), step \(step): \(request.access) of \(request.address) by \(request.requester), \(answer) of \(allowed)")
+            "seed \(seed), step \(step): \(request.kind) \(request.access) of \(request.address) by \(request.requester), \(answer) of \(allowed)"
+          )
           return false
         }
         note(answer, allowed, &seen)

@@ -103,11 +103,14 @@ struct RemappingOracle {
     let requester = UInt64(request.requester.rawValue)
     let pasid = request.pasid.map { UInt64($0.rawValue) }
     let address = request.address.rawValue
-    for entry in translations
-    where entry.requester == requester && entry.pasid == pasid && address >> entry.size == entry.base >> entry.size {
-      let output = entry.output + address & ((1 << entry.size) - 1)
-      let answer = finish(output, entry.rights, entry.snoop, request, isReported: entry.isReported)
-      candidates.insert(Candidate(answer: answer, sources: [.translation]))
+    // What a request must not do, no translation that another was given permits.
+    if request.kind == .untranslated, request.attributes.isEmpty {
+      for entry in translations
+      where entry.requester == requester && entry.pasid == pasid && address >> entry.size == entry.base >> entry.size {
+        let output = entry.output + address & ((1 << entry.size) - 1)
+        let answer = finish(output, entry.rights, entry.snoop, request, isReported: entry.isReported)
+        candidates.insert(Candidate(answer: answer, sources: [.translation]))
+      }
     }
     for (context, sources) in contexts(of: requester, &candidates) {
       for (resolved, sources) in resolve(request, context, sources, &candidates) { walk(request, resolved, sources, &candidates) }
@@ -145,7 +148,7 @@ struct RemappingOracle {
     let isReported = low & 2 == 0
     guard low & 1 != 0 else { return refuse(0x02, 0x41, isReported) }
     guard low & (isScalable ? 0x180 : 0xFF0) == 0 else { return refuse(0x0B, 0x42, isReported) }
-    if !isScalable, low & 0xC != 0, low & 0xC != 8 { return refuse(0x03, 0, isReported) }
+    if !isScalable, low & 0xC == 0xC { return refuse(0x03, 0, isReported) }
     return .success(Context(requester: requester, words: [low, high, 0, 0]))
   }
 
@@ -154,6 +157,12 @@ struct RemappingOracle {
     _ request: TranslationRequest, _ context: Context, _ sources: Set<Source>, _ candidates: inout Set<Candidate>
   ) -> [(Resolved, Set<Source>)] {
     let isReported = context.words[0] & 2 == 0
+    if request.kind == .translated {
+      let isBlocked = isScalable ? context.words[0] & 4 == 0 : context.words[0] & 0xC != 4
+      let answer = isBlocked ? fault(0x0D, 0x44, isReported) : .to(request.address.rawValue, snoop: false)
+      candidates.insert(Candidate(answer: answer, sources: sources))
+      return []
+    }
     guard isScalable else {
       if context.words[0] & 0xC == 8 {
         candidates.insert(Candidate(answer: .to(request.address.rawValue, snoop: false), sources: sources))
@@ -184,6 +193,12 @@ struct RemappingOracle {
     if case .failure(let answer) = current { candidates.insert(Candidate(answer: answer.answer, sources: sources)) }
     for entry in pasids where entry.requester == context.requester && entry.pasid == used {
       let sources = (try? current.get()) == entry ? sources : sources.union([.pasid])
+      // No entry allows supervisor requests, and execute requests are not supported.
+      if !request.attributes.isEmpty {
+        let code: UInt16 = request.attributes.contains(.execute) ? 0x5C : 0x5D
+        candidates.insert(Candidate(answer: .fault(code, isReported: isReported && entry.isReported), sources: sources))
+        continue
+      }
       let snoop = entry.words[1][bit: 24]
       if entry.words[0][bits: 6...8] == 4 {
         candidates.insert(Candidate(answer: .to(request.address.rawValue, snoop: snoop), sources: sources))

@@ -134,12 +134,12 @@ final class RemappingWorld {
     let function = UInt64(pick(Self.requesters)) & 0xFF
     let disabled: UInt64 = chance(1, in: 5) ? 2 : 0
     if isScalable {
-      var low = pick(directories) | 1 | disabled | (chance(1, in: 12) ? 0 : 8)
+      var low = pick(directories) | 1 | disabled | (chance(1, in: 12) ? 0 : 8) | (chance(1, in: 2) ? 4 : 0)
       if chance(1, in: 20) { low = pick([low & ~1, low | 0x80]) }
       write(pick(contextTables) + function % 128 * 32, low, pick([1, 3, 65]), 0, 0)
     } else {
       let domain = Int(random.next(below: 3))
-      var low = topTables[domain] | 1 | disabled
+      var low = topTables[domain] | 1 | disabled | (chance(1, in: 2) ? 4 : 0)
       var high = Self.domains[domain] << 8 | widths[domain]
       if chance(1, in: 8) { (low, high) = (9 | disabled, Self.passThroughDomain << 8 | 2) }
       if chance(1, in: 12) { low = pick([low & ~1, low | 0x10, low | 0xC]) }
@@ -198,8 +198,11 @@ final class RemappingWorld {
       recent = recent.suffix(5) + [(page, RequesterID(pick(Self.requesters)), pasid)]
     }
     let (page, requester, pasid) = pick(recent)
+    let kind: TranslationRequest.Kind = pasid == nil && chance(1, in: 12) ? .translated : .untranslated
+    let attributes: TranslationRequest.Attributes = pasid != nil && chance(1, in: 12) ? pick([.execute, .privileged]) : []
     let request = TranslationRequest(
-      pick(AccessKind.allCases), at: IOVirtualAddress(page | random.next(below: 4096)), by: requester, pasid: pasid)
+      pick(AccessKind.allCases), at: IOVirtualAddress(page | random.next(below: 4096)), by: requester, pasid: pasid, kind: kind,
+      attributes: attributes)
     let allowed = oracle.candidates(for: request)
     var response = TranslationResponse()
     now += pace == 0 ? 0 : random.next(below: pace)
