@@ -232,21 +232,4 @@ import VTdArchitecture
     #expect(response.outcome == .miss)
     #expect(response.address == PhysicalAddress(0xC000))
   }
-
-  @Test("A prefetch changes nothing of the model", arguments: modes)
-  func prefetch(mode: TranslationTableMode) throws {
-    let machine = try MachineUnderTest(mode)
-    if mode != .legacy { machine.changePASIDEntries { $0.secondStageAccessedDirty = true } }
-    let other = MachineUnderTest.page.advanced(by: 0x1000)
-    try machine.builder.map(other, to: PhysicalAddress(0x4000), length: 0x1000, permissions: .readWrite)
-    machine.request()
-    let before = (machine.unit.caches, machine.unit.walks, machine.unit.walkReads, machine.unit.memoryReads, machine.unit.now)
-    for address in [other, IOVirtualAddress(0), IOVirtualAddress(.max)] {
-      machine.unit.prefetch(address, requester: MachineUnderTest.device, pasid: nil)
-      machine.unit.prefetch(address, requester: RequesterID(0x9999), pasid: MachineUnderTest.pasid)
-    }
-    #expect(before == (machine.unit.caches, machine.unit.walks, machine.unit.walkReads, machine.unit.memoryReads, machine.unit.now))
-    #expect(machine.builder.lookup(other).entry == 0x4003)
-    #expect(machine.request(at: other).outcome == .miss)
-  }
 }
