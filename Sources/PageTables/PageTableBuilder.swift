@@ -29,7 +29,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
 ///
 /// Invalidating what hardware has cached is the owner's business; so is giving frames back, because hardware may hold pointers into a
 /// table until it has been told.
-public struct PageTableBuilder<Format: PageTableFormat> {
+@frozen public struct PageTableBuilder<Format: PageTableFormat> {
   /// The format of the tables.
   public let format: Format
   /// The table that walks start at.
@@ -39,7 +39,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
   @usableFromInline let memory: MemoryView
 
   /// Empty tables of the given format.
-  public init(_ format: Format, in tables: TableMemory) throws(PageTableError) {
+  @inlinable public init(_ format: Format, in tables: TableMemory) throws(PageTableError) {
     guard let root = tables.allocate() else { throw .outOfTables }
     self.format = format
     self.root = root
@@ -53,7 +53,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
   ///   - largestPageLog2: No page is larger than this; 12 maps everything with 4 KiB pages.
   ///   - leafBits: Bits that every leaf gets beside address, permissions and page size, such as a snoop bit.
   /// - Throws: `PageTableError`; what had been mapped of the range is unmapped again.
-  public func map<Input: Address, Output: Address>(
+  @inlinable public func map<Input: Address, Output: Address>(
     _ input: Input, to output: Output, length: UInt64, permissions: Permissions, largestPageLog2: UInt8 = 63, leafBits: UInt64 = 0
   ) throws(PageTableError) {
     try check(input, length: length)
@@ -82,7 +82,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
   ///
   /// - Parameter freed: The detached tables are appended; they may be reused once hardware has forgotten them.
   /// - Returns: The bytes that were mapped.
-  @discardableResult
+  @inlinable @discardableResult
   public func unmap<Input: Address>(_ input: Input, length: UInt64, freed: inout [PhysicalAddress]) throws(PageTableError) -> UInt64 {
     try check(input, length: length)
     return try unmap(
@@ -90,7 +90,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
   }
 
   /// The first entry of the tables, from the root down, that is not a table on the way to `input`: a leaf, or one that maps nothing.
-  public func lookup<Input: Address>(_ input: Input) -> (entry: UInt64, level: UInt8) {
+  @inlinable public func lookup<Input: Address>(_ input: Input) -> (entry: UInt64, level: UInt8) {
     var table = root
     var level = format.rootLevel
     while true {
@@ -101,7 +101,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
     }
   }
 
-  private func check<Input: Address>(_ input: Input, length: UInt64) throws(PageTableError) {
+  @inlinable func check<Input: Address>(_ input: Input, length: UInt64) throws(PageTableError) {
     let smallest = format.entrySizeLog2(level: 1)
     guard input.isAligned(smallest) else { throw .misaligned(input.rawValue) }
     guard length & ((1 << UInt64(smallest)) - 1) == 0 else { throw .misaligned(length) }
@@ -111,13 +111,13 @@ public struct PageTableBuilder<Format: PageTableFormat> {
     }
   }
 
-  private enum Step {
+  @usableFromInline enum Step {
     case mapped(UInt64)
     case failed(PageTableError)
   }
 
   // Maps as many pages of one size as lie side by side in one table.
-  private func mapRun<Input: Address, Output: Address>(
+  @inlinable func mapRun<Input: Address, Output: Address>(
     _ input: Input, _ output: Output, length: UInt64, _ permissions: Permissions, _ largestPageLog2: UInt8, _ leafBits: UInt64
   ) -> Step {
     let target = leafLevel(input, output, length: length, largestPageLog2)
@@ -160,7 +160,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
     return .mapped(done)
   }
 
-  private func leafLevel<Input: Address, Output: Address>(
+  @inlinable func leafLevel<Input: Address, Output: Address>(
     _ input: Input, _ output: Output, length: UInt64, _ largestPageLog2: UInt8
   ) -> UInt8 {
     var level: UInt8 = 1
@@ -175,7 +175,7 @@ public struct PageTableBuilder<Format: PageTableFormat> {
   }
 
   // Addresses are inclusive on both ends, so that the last byte of the space needs no exception.
-  private func unmap(
+  @inlinable func unmap(
     table: PhysicalAddress, level: UInt8, first: UInt64, last: UInt64, freed: inout [PhysicalAddress]
   ) throws(PageTableError) -> UInt64 {
     let size: UInt64 = 1 << UInt64(format.entrySizeLog2(level: level))
@@ -205,13 +205,13 @@ public struct PageTableBuilder<Format: PageTableFormat> {
     }
   }
 
-  private func clear(_ place: PhysicalAddress, of table: PhysicalAddress) {
+  @inlinable func clear(_ place: PhysicalAddress, of table: PhysicalAddress) {
     memory.write64(place, 0)
     tables.counts[tables.index(table)] &-= 1
   }
 
   // Replaces a leaf by a table of leaves one level down that map the same with the same rights and flags.
-  private func split(_ place: PhysicalAddress, _ entry: UInt64, level: UInt8) throws(PageTableError) -> UInt64 {
+  @inlinable func split(_ place: PhysicalAddress, _ entry: UInt64, level: UInt8) throws(PageTableError) -> UInt64 {
     guard let table = tables.allocate() else { throw .outOfTables }
     let base: PhysicalAddress = format.pageBase(entry, level: level)
     let size: UInt64 = 1 << UInt64(format.entrySizeLog2(level: level - 1))
