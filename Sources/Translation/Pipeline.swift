@@ -183,7 +183,7 @@ import PageTables
     let start = secondStageCaches.deepest(format, from: top, for: request.address, context: tableContext)
     var probe = TimedProbe(
       from: grant.start + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
-    let walk: Walk<PhysicalAddress> = Walker.walk(
+    let walk = Walker.walk(
       format, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
     walkers.release(grant.server, at: probe.time)
     walks &+= 1
