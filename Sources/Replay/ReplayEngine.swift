@@ -141,57 +141,52 @@ public final class ReplayEngine {
     let isWithinPage = address.pageNumber(12) == last.pageNumber(12)
     if firstTouch, !isWithinPage || !spaces.pointee.hasTouched(address, by: source) { try touch(record, last, index, &state) }
     state.accesses &+= 1
-    if isWithinPage, let access = Self.plainAccess(record) {
-      let request = TranslationRequest(
-        access, at: address, length: UInt32(truncatingIfNeeded: length), by: TranslationRequest.Sender(word: source))
-      serve(request, at: arrival, index, isLastPiece: true, &observer)
-    } else {
-      serveInPieces(record, to: last, at: arrival, index, &observer)
+    var request =
+      Self.plainRequest(record, address, source) ?? Self.request(of: record, to: last)
+    var isLastPiece = isWithinPage
+    while true {
+      unit.translate(request, at: arrival, into: &response.pointee)
+      if response.pointee.fault != nil { machine.deliverInterrupts() }
+      observer.observe(index, request, response.pointee)
+      statistics.pointee.record(request, UnsafePointer(response), isLastPiece: isLastPiece)
+      if isLastPiece { break }
+      isLastPiece = Self.goOn(&request, to: last)
     }
     state.firstArrival = min(state.firstArrival, arrival)
     state.lastCompletion = max(state.lastCompletion, response.pointee.completion)
     if isClosedLoop { loopBox.pointer.pointee.release(server, at: response.pointee.completion) }
   }
 
-  /// One request: a record, or the part of it that lies in one page.
-  @inline(__always) private func serve<Observer: ReplayObserver & ~Copyable>(
-    _ request: TranslationRequest, at arrival: SimTime, _ index: UInt64, isLastPiece: Bool, _ observer: inout Observer
-  ) {
-    unit.translate(request, at: arrival, into: &response.pointee)
-    if response.pointee.fault != nil { machine.deliverInterrupts() }
-    observer.observe(index, request, response.pointee)
-    statistics.pointee.record(request, UnsafePointer(response), isLastPiece: isLastPiece)
+  /// The request of an untranslated access without attributes that ends in its page; `nil` for any other, which takes longer.
+  @inline(__always) private static func plainRequest(
+    _ record: UnsafePointer<TraceRecord>, _ address: IOVirtualAddress, _ source: UInt64
+  ) -> TranslationRequest? {
+    let length = record.pointee.length
+    guard record.pointee.attributes.rawValue == 0, length &- 1 <= 4095 &- address.pageOffset(12),
+      let access = AccessKind(rawValue: record.pointee.operation.rawValue)
+    else { return nil }
+    return TranslationRequest(
+      access, at: address, length: UInt32(truncatingIfNeeded: length), by: TranslationRequest.Sender(word: source))
   }
 
-  @inline(never) private func serveInPieces<Observer: ReplayObserver & ~Copyable>(
-    _ record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress, at arrival: SimTime, _ index: UInt64, _ observer: inout Observer
-  ) {
-    let whole = Self.request(of: record)
-    var from = record.pointee.address
-    while true {
-      let pageEnd = IOVirtualAddress(from.rawValue | 4095)
-      let isLast = pageEnd >= last
-      let bytes = (isLast ? last : pageEnd).distance(from: from) &+ 1
-      let piece = TranslationRequest(whole, at: from, length: UInt32(truncatingIfNeeded: bytes))
-      serve(piece, at: arrival, index, isLastPiece: isLast, &observer)
-      if isLast { return }
-      from = pageEnd.advanced(by: 1)
-    }
-  }
-
-  /// What an untranslated access without attributes does; `nil` for any other.
-  @inline(__always) private static func plainAccess(_ record: UnsafePointer<TraceRecord>) -> AccessKind? {
-    guard record.pointee.attributes.rawValue == 0, record.pointee.length != 0 else { return nil }
-    return AccessKind(rawValue: record.pointee.operation.rawValue)
-  }
-
-  private static func request(of record: UnsafePointer<TraceRecord>) -> TranslationRequest {
+  /// The request of a record, as far as its first page goes.
+  @inline(never) private static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
     let operation = record.pointee.operation
     let isTranslated = operation == .translatedRead || operation == .translatedWrite
     let access: AccessKind = operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
+    let address = record.pointee.address
+    let end = min(last, IOVirtualAddress(address.rawValue | 4095))
     return TranslationRequest(
-      access, at: record.pointee.address, by: record.pointee.requester, pasid: record.pointee.pasid,
-      kind: isTranslated ? .translated : .untranslated, attributes: attributes(of: record))
+      access, at: address, length: UInt32(truncatingIfNeeded: end.distance(from: address) &+ 1), by: record.pointee.requester,
+      pasid: record.pointee.pasid, kind: isTranslated ? .translated : .untranslated, attributes: attributes(of: record))
+  }
+
+  /// Makes a request that of the next page of its record, and tells whether that is the last one.
+  @inline(never) private static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
+    let from = request.address.advanced(by: UInt64(request.length))
+    let end = min(last, IOVirtualAddress(from.rawValue | 4095))
+    request = TranslationRequest(request, at: from, length: UInt32(truncatingIfNeeded: end.distance(from: from) &+ 1))
+    return end == last
   }
 
   private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {

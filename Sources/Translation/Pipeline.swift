@@ -7,7 +7,12 @@ import PageTables
 /// reservation; a walk's fills land when it is done, before the first request that arrives then or later.
 @frozen public struct Pipeline: ~Copyable {
   /// What happened at the IOTLB.
-  public var iotlbCounters = CacheCounters()
+  public var iotlbCounters: CacheCounters {
+    mutating get {
+      counters.evictions = iotlb.evictions
+      return counters
+    }
+  }
   /// The walks made.
   public var walks: UInt64 = 0
   /// The table entries read by walks.
@@ -15,6 +20,7 @@ import PageTables
   /// The caches of second-stage upper-level entries.
   public var secondStageCaches: PagingStructureCaches
 
+  @usableFromInline var counters = CacheCounters()
   @usableFromInline var iotlb: IOTLB
   @usableFromInline var missStatus = MissStatus()
   @usableFromInline var walkers: ServerPool
@@ -56,7 +62,7 @@ import PageTables
   ///
   /// The response is written where the caller keeps it: copying one that has just been put together would make each walk wait for the one
   /// before.
-  @inlinable public mutating func translate<Resolver: ContextResolver & ~Copyable>(
+  @inlinable @inline(__always) public mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ request: TranslationRequest, at now: SimTime, resolver: inout Resolver, into response: inout TranslationResponse
   ) {
     let start = ingress.reserve(at: now)
@@ -82,12 +88,12 @@ import PageTables
     }
     response.latency.iotlb = iotlbLatency
     response.completion += iotlbLatency
-    iotlbCounters.lookups &+= 1
+    counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
       entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
     {
-      iotlbCounters.hits &+= 1
+      counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
     } else {
       miss(&response, request, demand, context: context, resolver: &resolver)
@@ -140,7 +146,7 @@ import PageTables
     if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
       if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
-        iotlbCounters.merges &+= 1
+        counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
         response.latency.merge = response.completion - now
@@ -148,7 +154,7 @@ import PageTables
         return
       }
     }
-    iotlbCounters.misses &+= 1
+    counters.misses &+= 1
     response.outcome = .miss
     var time = now
     let resolution = resolver.resolve(request, at: &time, through: port)
@@ -259,10 +265,9 @@ import PageTables
     while missStatus.nextDone <= time, missStatus.count > 0 {
       guard let walk = missStatus.finishNext() else { continue }
       iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
-      iotlbCounters.fills &+= 1
+      counters.fills &+= 1
       if walk.pointee.descentCount > 0 { fillTables(walk) }
     }
-    iotlbCounters.evictions = iotlb.evictions
   }
 
   @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {
@@ -296,7 +301,7 @@ import PageTables
       let covered = range.map { $0.lowerBound <= last && base <= $0.upperBound } ?? true
       return covered && matches(walk.context, walk.entry)
     }
-    iotlbCounters.invalidations += UInt64(removed + cancelled)
+    counters.invalidations += UInt64(removed + cancelled)
   }
 
   /// Forgets second-stage upper-level entries, and what walks under way have found of them, that `matches` accepts; if a range is given, those

@@ -182,7 +182,7 @@
   }
 
   /// Enters a copy of a value that lies in memory.
-  @inlinable public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
+  @inlinable @inline(__always) public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
     guard isPresent else { return }
     if hashed { return insertHashed(Entry(tag: tag, context: context, value: value.pointee)) }
     entries[takeWay(tag: tag, context: context)].value = value.pointee
