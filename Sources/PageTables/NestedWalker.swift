@@ -1,7 +1,7 @@
 import Hardware
 
 /// The result of a nested walk: how it ended, and the translation through both stages if there is one.
-@frozen public struct NestedWalk: Sendable {
+@frozen public struct NestedWalk: BitwiseCopyable, Sendable {
   /// How the walk ended.
   public var status: WalkStatus
   /// Whose entry ended it.

@@ -76,7 +76,7 @@ import Hardware
 }
 
 /// The result of a walk: the last entry read, and the translation if there is one.
-@frozen public struct Walk<Output: Address>: Sendable {
+@frozen public struct Walk<Output: Address>: BitwiseCopyable, Sendable {
   /// How the walk ended; everything below speaks of the entry that ended it.
   public var status: WalkStatus
   /// The level of the last entry read.

@@ -84,6 +84,7 @@ public enum Walker {
         case .exchanged: walk.entry = desired
         case .aborted: walk.status = .updateFailed
         case .different(let current):
+          probe.willRead(place, level: level)
           walk = Walk(.translated, level: level, rights: rights, entry: current, entryAddress: place)
           continue
         }
