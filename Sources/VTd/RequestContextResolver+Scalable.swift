@@ -171,7 +171,7 @@ extension RequestContextResolver {
     case .forbiddenOutput: .scalableInterruptRange
     case .updateNotCoherent: .secondStageUpdateNotSnooped
     case .updateFailed: .secondStageUpdateFailed
-    case .permission, .translated: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
+    default: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
     }
   }
 }
