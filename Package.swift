@@ -77,7 +77,7 @@ let package = Package(
       name: "ConformanceTests",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
       resources: [.copy("Corpus")]),
-    .testTarget(name: "InspectionTests", dependencies: ["Hardware", "VTdArchitecture", "Inspection"]),
+    .testTarget(name: "InspectionTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "Inspection"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],

@@ -17,7 +17,7 @@ public enum DecodeReport {
   private static func lines(_ decoding: Decoding) -> [String] {
     let words = decoding.words.map { JSONValue.hexadecimal($0, digits: decoding.wordWidth / 4) }
     var lines = decoding.source.map { $0.split(separator: "\n").map { "> \($0)" } } ?? []
-    lines.append(decoding.fields.isEmpty ? decoding.name : "\(decoding.name): \(words.joined(separator: " "))")
+    lines.append(decoding.fields.isEmpty || words.isEmpty ? decoding.name : "\(decoding.name): \(words.joined(separator: " "))")
     if let summary = decoding.summary { lines.append("  \(summary)") }
     lines += decoding.warnings.map { "  warning: \($0)" }
     let shown = decoding.fields.filter { !$0.isIgnored || $0.value != 0 }

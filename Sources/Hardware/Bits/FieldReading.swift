@@ -6,9 +6,9 @@ public enum FieldReading: Sendable {
   case offset(UInt64)
   /// A PCIe requester id, read as `00:02.0`.
   case requester
-  /// The value plus a number, of a unit.
+  /// The value plus a number, of a unit in the plural.
   case plus(UInt64, String)
-  /// 2^(value * factor + addend), of a unit.
+  /// 2^(value * factor + addend), of a unit in the plural.
   case powerOfTwo(factor: UInt64 = 1, plus: UInt64 = 0, String)
   /// Bits that stand for something each; those without a name are reserved.
   case set(KeyValuePairs<UInt64, String>)
@@ -29,11 +29,10 @@ public enum FieldReading: Sendable {
       return "0x" + String(value << UInt64(shift), radix: 16)
     case .offset(let unit): return "0x" + String(value &* unit, radix: 16)
     case .requester: return RequesterID(UInt32(truncatingIfNeeded: value & 0xFFFF)).description
-    case .plus(let number, let unit): return "\(value &+ number) \(unit)"
+    case .plus(let number, let unit): return Self.counted(value &+ number, unit)
     case .powerOfTwo(let factor, let addend, let unit):
-      let (product, overflows) = value.multipliedReportingOverflow(by: factor)
-      let exponent = product &+ addend
-      return overflows || exponent >= 64 ? "2^\(exponent) \(unit)" : "\(UInt64(1) << exponent) \(unit)"
+      let exponent = value &* factor &+ addend
+      return exponent >= 64 ? "2^\(exponent) \(unit)" : Self.counted(1 << exponent, unit)
     case .set(let names):
       let found: [String] = (0..<min(bits.count, 64)).filter { value[bit: $0] }.map { bit in
         names.first { $0.key == UInt64(bit) }?.value ?? "bit \(bit) reserved"
@@ -47,5 +46,10 @@ public enum FieldReading: Sendable {
         return names.first { $0.key == code }?.value ?? "0x" + String(code, radix: 16)
       }.joined(separator: " ")
     }
+  }
+  /// A number with its unit, which is given in the plural.
+  private static func counted(_ number: UInt64, _ unit: String) -> String {
+    guard number == 1 else { return "\(number) \(unit)" }
+    return "1 " + (unit.hasSuffix("ies") ? unit.dropLast(3) + "y" : unit.hasSuffix("s") ? unit.dropLast() : unit[...])
   }
 }

@@ -82,12 +82,21 @@ struct LinuxLog: LogReader {
   private func queueError(_ line: String) -> [Decoding]? {
     var scanner = LineScanner(line)
     guard scanner.skip(past: "VT-d detected Invalidation ") else { return nil }
-    if let reason = scanner.hexadecimal(after: "Queue Error: Reason ") { return register("IQERCD", reason & 15, line).map { [$0] } }
-    if let source = scanner.hexadecimal(after: "Time-out Error: SID ") {
-      return register("IQERCD", (source & 0xFFFF) << 32, line).map { [$0] }
+    let (field, value, shift): (String, UInt64, UInt64)
+    if let reason = scanner.hexadecimal(after: "Queue Error: Reason ") {
+      (field, value, shift) = ("IQEI", reason & 15, 0)
+    } else if let source = scanner.hexadecimal(after: "Time-out Error: SID ") {
+      (field, value, shift) = ("ITESID", source & 0xFFFF, 32)
+    } else if let source = scanner.hexadecimal(after: "Completion Error: SID ") {
+      (field, value, shift) = ("ICESID", source & 0xFFFF, 48)
+    } else {
+      return nil
     }
-    guard let source = scanner.hexadecimal(after: "Completion Error: SID ") else { return nil }
-    return register("IQERCD", (source & 0xFFFF) << 48, line).map { [$0] }
+    guard var decoding = register("IQERCD", value << shift, line) else { return nil }
+    // The line tells one field of the register.
+    decoding.fields.removeAll { $0.name != field }
+    decoding.words = []
+    return [decoding]
   }
 
   private func register(_ name: String, _ value: UInt64, _ line: String) -> Decoding? {

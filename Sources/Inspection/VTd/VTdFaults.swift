@@ -47,7 +47,7 @@ extension VTdVocabulary {
     let reason = FaultReason(code8)
     var decoding = Decoding(
       architecture: architecture, kind: "reason", name: "fault reason \(reason)", words: [code],
-      summary: reason.meaning ?? "no revision has this reason")
+      summary: reason.conditions.count > 1 ? "one of \(reason.conditions.count) conditions" : reason.meaning)
     decoding.notes = notes(on: reason)
     if reason.meaning == nil { decoding.warnings.append("no revision has fault reason \(reason)") }
     return decoding

@@ -19,7 +19,7 @@ extension VTdVocabulary {
         decode(message: $0)
       },
       StructureKind("msi-data", "data of an interrupt message, compatibility format", words: 1...1) {
-        Decoding($0, InterruptMessage.dataLayout(isRemappable: false), in: self, kind: "msi-data")
+        Decoding($0, InterruptMessageLayout.data(isRemappable: false), in: self, kind: "msi-data")
       },
     ]
   }
@@ -47,17 +47,17 @@ extension VTdVocabulary {
   // MARK: Interrupt messages
 
   private func decode(message words: [UInt64]) -> Decoding {
-    let isRemappable = InterruptMessage.isRemappable(address: words[0])
-    var decoding = Decoding([words[0]], InterruptMessage.addressLayout(isRemappable: isRemappable), in: self, kind: "msi-address")
-    if words[0][bits: 20...31] != InterruptMessage.addressRange {
+    let isRemappable = InterruptMessageLayout.isRemappable(address: words[0])
+    var decoding = Decoding([words[0]], InterruptMessageLayout.address(isRemappable: isRemappable), in: self, kind: "msi-address")
+    if words[0][bits: 20...31] != InterruptMessageLayout.addressRange {
       decoding.warnings.append("bits 31:20 are not FEEh: a write to this address is no interrupt")
     }
-    let data = Decoding([words[1]], InterruptMessage.dataLayout(isRemappable: isRemappable), in: self, kind: "msi-data")
+    let data = Decoding([words[1]], InterruptMessageLayout.data(isRemappable: isRemappable), in: self, kind: "msi-data")
     let text = data.fields.map { "\($0.name) 0x\(String($0.value, radix: 16))\($0.reading.map { " (\($0))" } ?? "")" }
     decoding.notes.append("data 0x\(String(words[1], radix: 16)): \(text.joined(separator: ", "))")
     decoding.warnings += data.warnings.map { "data: \($0)" }
     if isRemappable {
-      decoding.summary = "interrupt with index \(InterruptMessage.index(address: words[0], data: words[1])) of the remapping table"
+      decoding.summary = "interrupt with index \(InterruptMessageLayout.index(address: words[0], data: words[1])) of the remapping table"
     } else {
       decoding.summary = "interrupt to destination \(words[0][bits: 12...19]), vector \(words[1][bits: 0...7])"
     }
@@ -66,7 +66,7 @@ extension VTdVocabulary {
 
   /// What the address in an event's register says; the unit's own messages are never remapped.
   func explanation(ofMessageAddress address: UInt64) -> [String] {
-    guard address[bits: 20...31] == InterruptMessage.addressRange else { return ["an address outside FEEx_xxxxh raises no interrupt"] }
+    guard address[bits: 20...31] == InterruptMessageLayout.addressRange else { return ["an address outside FEEx_xxxxh raises no interrupt"] }
     let mode = address[bit: 2] ? "logical" : "physical"
     let hint = address[bit: 3] ? ", redirection hint" : ""
     return ["an interrupt to destination \(address[bits: 12...19]) (bits 7:0 of it), \(mode)\(hint)"]
@@ -74,7 +74,7 @@ extension VTdVocabulary {
 
   /// What the data in an event's register says.
   func explanation(ofMessageData data: UInt64) -> [String] {
-    let mode = InterruptMessage.dataLayout(isRemappable: false).fields.first { $0.name == "DLM" }?.symbol(for: data[bits: 8...10])
+    let mode = InterruptMessageLayout.data(isRemappable: false).fields.first { $0.name == "DLM" }?.symbol(for: data[bits: 8...10])
     return ["vector \(data[bits: 0...7]), delivery mode \(mode ?? "reserved")"]
   }
 }

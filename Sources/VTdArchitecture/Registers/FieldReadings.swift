@@ -31,7 +31,7 @@ extension Registers {
     "FRO": .offset(16), "IRO": .offset(16), "STRIDE": .powerOfTwo(plus: 10, "bytes"),
     "SAGAW": .set([1: "39 bits", 2: "48 bits", 3: "57 bits"]), "SSLPS": .set([0: "2 MiB", 1: "1 GiB"]),
     "FILTERS": .set([0: "requester", 1: "domain", 2: "PASID", 3: "ATS", 4: "page-table level"]),
-    "PAT": .row(width: 4, memoryTypeNames),
+    "PASID table entry.PAT": .row(width: 4, memoryTypeNames),
   ]
 
   /// Memory types, as page attributes and second-stage leaves give them (VT-d rev 5.10 sections 9.6 and 9.8).

@@ -1,15 +1,15 @@
 import Hardware
 
 /// The layouts of interrupt messages, those of devices and the unit's own (VT-d rev 5.10 sections 5.1.2 and 5.1.6).
-public enum InterruptMessage {
+public enum InterruptMessageLayout {
   /// Whether an address has the remappable format, in which it holds an index of the remapping table.
   public static func isRemappable(address: UInt64) -> Bool { address[bit: 4] }
 
   /// The layout of the address of a message.
-  public static func addressLayout(isRemappable: Bool) -> StructureDeclaration { isRemappable ? remappableAddress : compatibleAddress }
+  public static func address(isRemappable: Bool) -> StructureDeclaration { isRemappable ? remappableAddress : compatibleAddress }
 
   /// The layout of the data of a message whose address has the given format.
-  public static func dataLayout(isRemappable: Bool) -> StructureDeclaration { isRemappable ? remappableData : compatibleData }
+  public static func data(isRemappable: Bool) -> StructureDeclaration { isRemappable ? remappableData : compatibleData }
 
   /// The index into the remapping table that a remappable message names.
   public static func index(address: UInt64, data: UInt64) -> UInt64 {
