@@ -21,14 +21,3 @@ struct TextTable {
     }
   }
 }
-
-extension UInt64 {
-  /// The number with a comma between groups of three digits.
-  var grouped: String {
-    let digits = Array(String(self))
-    return digits.indices.reduce(into: "") { text, index in
-      if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
-      text.append(digits[index])
-    }
-  }
-}

@@ -106,7 +106,9 @@ import VTdArchitecture
 
   @Test("No words crash a kind", arguments: [UInt64.max, 0, 1, 0x8000_0000_0000_0000, 0x5555_5555_5555_5555])
   func anyWords(word: UInt64) {
-    let vocabularies = [VTdVocabulary(), VTdVocabulary(capabilities: .init(rawValue: 0), extended: .init(rawValue: 0), hostAddressWidth: 32)]
+    let vocabularies = [
+      VTdVocabulary(), VTdVocabulary(capabilities: .init(rawValue: 0), extended: .init(rawValue: 0), hostAddressWidth: 32),
+    ]
     for vocabulary in vocabularies {
       for kind in vocabulary.structures {
         for count in kind.wordCounts { #expect(kind.decode(given: Array(repeating: word, count: count)).words.count <= count) }

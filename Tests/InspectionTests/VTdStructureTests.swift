@@ -48,7 +48,8 @@ import VTdArchitecture
       ("page-request 03000001 00007f0000001002", "03:00.0 without PASID asks for 0x7f0000001000 to write, group 0"),
       ("fault-record 0 8123457180000108", "01:01.0: write with PASID 0x12345 at 0x0: fault 71h, a first-stage entry is not present"),
       ("root 10001 0", "context table at 0x10000"), ("context 10005 102", "4-level second stage at 0x10000, domain 1, device-TLB"),
-      ("context 9 103", "pass-through, domain 1"), ("scalable-root 10001 0", "devices 0 to 15: context table at 0x10000; devices 16 to 31: not present"),
+      ("context 9 103", "pass-through, domain 1"),
+      ("scalable-root 10001 0", "devices 0 to 15: context table at 0x10000; devices 16 to 31: not present"),
       ("pasid-entry 41 800001 60011", "4-level first stage at 0x60000, domain 1"),
       ("pasid-entry 500c9 1 60004", "5-level first stage at 0x60000 (guest physical) over 4-level second stage at 0x50000, domain 1"),
       ("pasid-entry 101", "pass-through, domain 0"), ("pasid-entry 100", "not present: nothing but P and FPD counts"),
@@ -71,7 +72,8 @@ import VTdArchitecture
       ("context 10001 200000000000102", "reserved bit 121 is set"), ("scalable-context 10011", "fault 43h"),
       ("pasid-entry 61 1 60000", "reserved bit 5 is set"), ("pasid-entry 1 1", "fault 5Bh"),
       ("pasid-entry 41 1 10000000060000", "reserved bit 180 is set"), ("ss-pml4 5083", "reserved bit 7 is set"),
-      ("ss-pd 4000000000005003", "reserved bit 62 is set"), ("ss-pd 5083", "reserved bits 12, 14 are set"), ("fs-pml5 5081", "reserved bit 7"),
+      ("ss-pd 4000000000005003", "reserved bit 62 is set"), ("ss-pd 5083", "reserved bits 12, 14 are set"),
+      ("fs-pml5 5081", "reserved bit 7"),
       ("fs-pd 2081", "reserved bit 13 is set"), ("descriptor 12 80", "reserved bit 71 is set"), ("descriptor 2 0", "IQEI 3, invalid type"),
       ("descriptor f 0", "IQEI 3, invalid type"), ("descriptor 112 0", "IQEI 4, reserved field"), ("page-request 2 0", "type 2"),
       ("msi-address 1000 0", "no interrupt"), ("reason 99", "no revision has fault reason 99h"), ("irte 4001", "reserved bit 14 is set"),
@@ -119,7 +121,8 @@ import VTdArchitecture
 
   @Test("The message of an event is explained in its registers")
   func eventMessages() throws {
-    #expect(try DecoderTests.decode("FEADDR fee0500c").notes == ["an interrupt to destination 5 (bits 7:0 of it), logical, redirection hint"])
+    #expect(
+      try DecoderTests.decode("FEADDR fee0500c").notes == ["an interrupt to destination 5 (bits 7:0 of it), logical, redirection hint"])
     #expect(try DecoderTests.decode("PEDATA 4124").notes == ["vector 36, delivery mode lowest priority"])
     #expect(try DecoderTests.decode("IEADDR 1000").notes == ["an address outside FEEx_xxxxh raises no interrupt"])
     #expect(try DecoderTests.decode("FEUADDR 1").notes.isEmpty)

@@ -29,10 +29,10 @@ public enum FieldReading: Sendable {
       return "0x" + String(value << UInt64(shift), radix: 16)
     case .offset(let unit): return "0x" + String(value &* unit, radix: 16)
     case .requester: return RequesterID(UInt32(truncatingIfNeeded: value & 0xFFFF)).description
-    case .plus(let number, let unit): return Self.counted(value &+ number, unit)
+    case .plus(let number, let unit): return (value &+ number).counted(unit)
     case .powerOfTwo(let factor, let addend, let unit):
       let exponent = value &* factor &+ addend
-      return exponent >= 64 ? "2^\(exponent) \(unit)" : Self.counted(1 << exponent, unit)
+      return exponent >= 64 ? "2^\(exponent) \(unit)" : (UInt64(1) << exponent).counted(unit)
     case .set(let names):
       let found: [String] = (0..<min(bits.count, 64)).filter { value[bit: $0] }.map { bit in
         names.first { $0.key == UInt64(bit) }?.value ?? "bit \(bit) reserved"
@@ -46,10 +46,5 @@ public enum FieldReading: Sendable {
         return names.first { $0.key == code }?.value ?? "0x" + String(code, radix: 16)
       }.joined(separator: " ")
     }
-  }
-  /// A number with its unit, which is given in the plural.
-  private static func counted(_ number: UInt64, _ unit: String) -> String {
-    guard number == 1 else { return "\(number) \(unit)" }
-    return "1 " + (unit.hasSuffix("ies") ? unit.dropLast(3) + "y" : unit.hasSuffix("s") ? unit.dropLast() : unit[...])
   }
 }

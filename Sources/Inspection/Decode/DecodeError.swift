@@ -28,7 +28,8 @@ public enum DecodeError: Error, Hashable, Sendable, CustomStringConvertible {
       let count = expected.count == 1 ? "\(expected.lowerBound)" : "\(expected.lowerBound) to \(expected.upperBound)"
       return "\(name): \(given) \(given == 1 ? "word" : "words") given, expected \(count)"
     case .ambiguous(let words, let kinds):
-      return "\(words == 1 ? "1 word" : "\(words) words") can be several things; put the kind first, one of: \(kinds.joined(separator: ", "))"
+      return
+        "\(words == 1 ? "1 word" : "\(words) words") can be several things; put the kind first, one of: \(kinds.joined(separator: ", "))"
     case .noLine(let place): return "\(place): no line holds anything that can be decoded"
     }
   }

@@ -7,7 +7,8 @@ extension VTdVocabulary {
     let type = words[0][bits: 9...11] << 4 | words[0][bits: 0...3]
     let layout = InvalidationDescriptor.layout(of: words[0])
     let unknown = StructureDeclaration(
-      "descriptor of type \(type)", width: 256, fields: [RegisterField("TYPE", 0...3, "type, bits 3:0"), RegisterField("TYPEH", 9...11, "type, bits 6:4")])
+      "descriptor of type \(type)", width: 256,
+      fields: [RegisterField("TYPE", 0...3, "type, bits 3:0"), RegisterField("TYPEH", 9...11, "type, bits 6:4")])
     var decoding = Decoding(words, layout ?? unknown, in: self, kind: "descriptor", isPresent: layout != nil)
     decoding.isPresent = true
     let rules = DescriptorRules(unit, revision: revision)

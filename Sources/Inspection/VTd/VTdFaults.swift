@@ -69,7 +69,8 @@ extension VTdVocabulary {
         }
       }
       let record = condition.isQualified ? "recorded unless FPD is set" : "always recorded"
-      let revisions = condition.revisions == RevisionProfile.allCases ? "" : " (only \(condition.revisions.map(\.rawValue).joined(separator: ", ")))"
+      let revisions =
+        condition.revisions == RevisionProfile.allCases ? "" : " (only \(condition.revisions.map(\.rawValue).joined(separator: ", ")))"
       let texts = groups.map { "\($0.kinds.joined(separator: ", ")): \(Self.name(of: $0.answer))" }
       return "\(condition.id)\(revisions): \(condition.meaning); \(record); \(texts.joined(separator: "; "))"
     }

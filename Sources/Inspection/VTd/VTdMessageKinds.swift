@@ -6,7 +6,8 @@ extension VTdVocabulary {
   var messageKinds: [StructureKind] {
     [
       StructureKind(
-        "descriptor", aliases: ["invalidation", "iq", "qi"], "invalidation descriptor of 128 or 256 bits", words: 1...4, guessedFrom: [2, 4]
+        "descriptor", aliases: ["invalidation", "iq", "qi"], "invalidation descriptor of 128 or 256 bits", words: 1...4,
+        guessedFrom: [2, 4]
       ) { decode(descriptor: $0) },
       StructureKind(
         "page-request", aliases: ["prq", "pr"], "page request descriptor", words: 2...4, guessedFrom: [4]
@@ -66,7 +67,9 @@ extension VTdVocabulary {
 
   /// What the address in an event's register says; the unit's own messages are never remapped.
   func explanation(ofMessageAddress address: UInt64) -> [String] {
-    guard address[bits: 20...31] == InterruptMessageLayout.addressRange else { return ["an address outside FEEx_xxxxh raises no interrupt"] }
+    guard address[bits: 20...31] == InterruptMessageLayout.addressRange else {
+      return ["an address outside FEEx_xxxxh raises no interrupt"]
+    }
     let mode = address[bit: 2] ? "logical" : "physical"
     let hint = address[bit: 3] ? ", redirection hint" : ""
     return ["an interrupt to destination \(address[bits: 12...19]) (bits 7:0 of it), \(mode)\(hint)"]

@@ -27,7 +27,8 @@ public enum InterruptMessageLayout {
     "interrupt message address, compatibility format", width: 64,
     fields: [
       RegisterField("IGN", 0...1, "ignored"), RegisterField("DM", 2, "destination mode", values: [0: "physical", 1: "logical"]),
-      RegisterField("RH", 3, "redirection hint"), RegisterField("IF", 4, "interrupt format", values: [0: "compatibility", 1: "remappable"]),
+      RegisterField("RH", 3, "redirection hint"),
+      RegisterField("IF", 4, "interrupt format", values: [0: "compatibility", 1: "remappable"]),
       RegisterField("DST", 12...19, "destination id, bits 7:0"), range, upper,
     ])
 

@@ -14,7 +14,8 @@ extension Registers {
 
   private static let addresses: [String: FieldReading] = Dictionary(
     uniqueKeysWithValues: [
-      "CTP", "LCTP", "UCTP", "SSPTPTR", "FSPTPTR", "PASIDDIRPTR", "SMPTBLPTR", "HPTPTR", "ADDR", "STADDR", "FI", "RTA", "IRTA", "IQA", "PQA",
+      "CTP", "LCTP", "UCTP", "SSPTPTR", "FSPTPTR", "PASIDDIRPTR", "SMPTBLPTR", "HPTPTR", "ADDR", "STADDR", "FI", "RTA", "IRTA", "IQA",
+      "PQA",
       "FLA", "MA", "QH", "QT", "PQH", "PQT", "BASE",
     ].map { ($0, .address) })
 

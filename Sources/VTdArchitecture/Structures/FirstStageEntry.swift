@@ -42,7 +42,8 @@ public enum FirstStageEntry {
     ]
     if maps, level > 1 { fields.append(RegisterField("PAT", 12, "memory type, high bit of the index")) }
     fields += [
-      RegisterField("ADDR", low...PagingLevel.highestAddressBit(low: low, hostAddressWidth: hostAddressWidth), maps ? "page" : "next table"),
+      RegisterField(
+        "ADDR", low...PagingLevel.highestAddressBit(low: low, hostAddressWidth: hostAddressWidth), maps ? "page" : "next table"),
       RegisterField("IGN", 52...62, "ignored"), RegisterField("XD", 63, "ignored (3.x: no execution, if NXE)"),
     ]
     return StructureDeclaration("FS-\(PagingLevel.name(level)) entry" + (maps ? " of a page" : ""), width: 64, fields: fields)

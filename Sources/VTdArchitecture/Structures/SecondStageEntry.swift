@@ -28,7 +28,8 @@ public enum SecondStageEntry {
     ]
     if maps { fields.append(RegisterField("SNP", 11, "accesses to the page snoop", if: Registers.extended(7))) }
     fields += [
-      RegisterField("ADDR", low...PagingLevel.highestAddressBit(low: low, hostAddressWidth: hostAddressWidth), maps ? "page" : "next table"),
+      RegisterField(
+        "ADDR", low...PagingLevel.highestAddressBit(low: low, hostAddressWidth: hostAddressWidth), maps ? "page" : "next table"),
       RegisterField("IGN", 52...60, "ignored"),
       RegisterField("IR", 61, "reads are permitted, if RTADDR.SSIRWE (5.x; else ignored)"),
       RegisterField(
