@@ -6,7 +6,8 @@ import Testing
   @Test(
     "Values are read as their kind says",
     arguments: [
-      (.address, 0x50, 12...63, "0x50000"), (.address, 0x60, 140...191, "0x60000"), (.offset(16), 0x40, 24...33, "0x400"),
+      (.address, 0x50, 12...63, "0x50000"), (.address, 0x60, 140...191, "0x60000"), (.address, 1, 40...47, "0x10000000000"),
+      (.offset(16), 0x40, 24...33, "0x400"),
       (.requester, 0x108, 64...79, "01:01.0"), (.plus(1, "bits"), 47, 16...21, "48 bits"), (.plus(1, "registers"), 0, 0...7, "1 register"),
       (.powerOfTwo("pages"), 9, 0...5, "512 pages"), (.powerOfTwo("entries"), 0, 0...5, "1 entry"),
       (.powerOfTwo(factor: 2, plus: 4, "ids"), 6, 0...2, "65,536 ids"),
