@@ -104,19 +104,19 @@ public enum Walker {
 
       var walk = Walk<Space.Output>(.translated, level: level, rights: rights, entry: entry, entryAddress: place)
       while true {
-        let desired = examine(
+        var desired = examine(
           &walk, format, input: input, demand: demand, lastAddress: space.lastAddress, checksOutput: Space.isPhysical)
         guard walk.status == .translated else { return walk }
-        if desired != walk.entry {
-          walk.status = space.permitsUpdate(level: level) ? format.canUpdate ? .translated : .updateNotCoherent : space.refusal
-          guard walk.status == .translated else { return walk }
-        }
+        if desired != walk.entry { checkUpdate(&walk, format, through: &space) }
+        guard walk.status == .translated else { return walk }
         if walk.isLeaf {
           let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: level)))
           if !space.finish(at: output, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
             walk.status = space.refusal
             return walk
           }
+          // The rest of the way may take the right to write away.
+          if demand.dirty == .setIfWritable, !space.grantsWrite { desired = format.updated(walk.entry, isLeaf: true, dirty: false) }
         }
         if desired == walk.entry { break }
         if !space.prepareUpdate(address, level: level, in: memory, probe: &probe) {
@@ -139,6 +139,17 @@ public enum Walker {
       table = format.nextTable(walk.entry, level: level)
       probe.descended(level: level, table: table, rights: rights)
       level &-= 1
+    }
+  }
+
+  // Whether the flags of an entry may be updated; the status says so.
+  @inlinable static func checkUpdate<Format: PageTableFormat, Space: TableSpace & ~Copyable>(
+    _ walk: inout Walk<Space.Output>, _ format: Format, through space: inout Space
+  ) {
+    if !space.permitsUpdate() {
+      walk.status = space.refusal
+    } else if !format.canUpdate {
+      walk.status = .updateNotCoherent
     }
   }
 

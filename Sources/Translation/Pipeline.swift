@@ -17,42 +17,42 @@ import PageTables
   public var walks: UInt64 = 0
   /// The table entries read by walks.
   public var walkReads: UInt64 = 0
-  /// The caches of second-stage upper-level entries.
-  public var secondStageCaches: PagingStructureCaches
-
   @usableFromInline var counters = CacheCounters()
   @usableFromInline var iotlb: IOTLB
   @usableFromInline var missStatus = MissStatus()
   @usableFromInline var walkers: ServerPool
   @usableFromInline var ingress: SlotCalendar
   @usableFromInline let iotlbLatency: SimTime
-  @usableFromInline let pagingStructureLatency: SimTime
   @usableFromInline let memory: MemoryView
   @usableFromInline let portBox: UniqueBox<MemoryPort>
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
+  @usableFromInline let walkCachesBox: UniqueBox<WalkCaches>
+  @usableFromInline let walkCaches: UnsafeMutablePointer<WalkCaches>
   @usableFromInline let storage = OwnedStorage()
-  // The last walk: its result, when it was done, what it read, and the tables that it came to.
-  @usableFromInline let walk: UnsafeMutablePointer<Walk<PhysicalAddress>>
+  // The last walk: its result, when it was done, what it read, and what it learned.
+  @usableFromInline let found: UnsafeMutablePointer<FinishedWalk>
   @usableFromInline var walkEnd = SimTime.zero
   @usableFromInline var walkMemoryReads: UInt16 = 0
   @usableFromInline var descentCount = 0
-  @usableFromInline let descents: UnsafeMutablePointer<TimedProbe.Descent>
+  @usableFromInline let descents: UnsafeMutablePointer<WalkDescent>
 
   /// A pipeline with empty caches in front of `memory`.
   public init(_ parameters: TranslationParameters, memory: MemoryView) {
     self.memory = memory
     iotlb = IOTLB(parameters.iotlb)
     iotlbLatency = parameters.iotlb.latency
-    secondStageCaches = PagingStructureCaches(parameters.pagingStructureCaches)
-    pagingStructureLatency = parameters.pagingStructureCaches.latency
     walkers = ServerPool(servers: parameters.walkers)
     ingress = SlotCalendar(slot: parameters.ingressInterval)
     portBox = UniqueBox(MemoryPort(parameters.memory))
     port = portBox.pointer
-    walk = storage.array(uninitialized: 1)
-    descents = storage.array(uninitialized: MissStatus.descentLimit)
+    walkCachesBox = UniqueBox(WalkCaches(parameters.pagingStructureCaches))
+    walkCaches = walkCachesBox.pointer
+    found = storage.array(uninitialized: 1)
+    descents = storage.array(uninitialized: WalkDescents.limit)
   }
 
+  /// The caches that shorten walks.
+  @inlinable public var caches: UnsafeMutablePointer<WalkCaches> { walkCaches }
   /// The way to memory.
   @inlinable public var memoryPort: UnsafeMutablePointer<MemoryPort> { port }
 
@@ -100,9 +100,10 @@ import PageTables
     }
   }
 
-  // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
+  // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first; what cannot be written anyway need not be.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
     demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
+      || (demand.dirty == .setIfWritable && entry.pointee.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite]))
   }
 
   @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
@@ -130,8 +131,10 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
     resolver: inout Resolver
   ) {
-    let code = resolver.fault(
-      status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
+    let stages = entry.pointee.stages
+    let isFirst = stages == .first && status == .permission
+    let failure = WalkFailure(status: status, stage: isFirst ? .first : .second, isTopEntry: false, rights: entry.pointee.rights)
+    let code = resolver.fault(failure, stages: stages, request: request)
     response.fault = TranslationFault(code: code, isReported: !entry.pointee.flags.contains(.silentFaults))
   }
 
@@ -170,92 +173,139 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
     _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
-    switch resolved.pointee.secondStage {
-    case .none:
+    if resolved.pointee.firstStage == nil, resolved.pointee.secondStage == nil {
       // Pass-through: nothing to walk, nothing worth an entry.
       response.address = PhysicalAddress(request.address.rawValue)
       response.rights = .all
       response.snoop = resolved.pointee.forcesSnoop
-    case .vtd(let format):
-      walkSecondStage(format, &response, request, demand, context: context, bucket, resolved, resolver: &resolver)
+      return
     }
-  }
-
-  @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
-    _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
-    context: UInt64, _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
-  ) {
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
-    walkTables(of: format, resolved, for: request.address, demand: demand, at: grant.start)
+    switch (resolved.pointee.firstStage, resolved.pointee.secondStage) {
+    case (nil, .vtd(let second)): walkSecondStage(second, resolved, for: request.address, demand: demand, at: grant.start)
+    case (.x86(let first), nil): walkFirstStage(first, resolved, for: request.address, demand: demand, at: grant.start)
+    case (.x86(let first), .vtd(let second)): walkNested(first, second, resolved, for: request.address, demand: demand, at: grant.start)
+    case (nil, nil): break
+    }
     let done = walkEnd
     walkers.release(grant.server, at: done)
     response.memoryReads = walkMemoryReads
     response.latency.memory = done - grant.start
     response.completion = done
-    response.rights = walk.pointee.rights
-    guard walk.pointee.status == .translated else {
-      let code = resolver.fault(
-        walk.pointee.status, isTopEntry: walk.pointee.level == format.pointee.rootLevel, rights: walk.pointee.rights,
-        stages: resolved.pointee.stages, request: request)
+    response.rights = found.pointee.failure.rights
+    guard found.pointee.failure.status == .translated else {
+      let code = resolver.fault(found.pointee.failure, stages: resolved.pointee.stages, request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }
-    let size = format.pointee.entrySizeLog2(level: walk.pointee.level)
-    let flags = Self.flags(of: walk.pointee.entry, walk.pointee.page, format, resolved, sizeLog2: size)
-    response.address = walk.pointee.page.advanced(by: request.address.pageOffset(size))
+    let size = found.pointee.sizeLog2
+    var flags = found.pointee.flags
+    if resolved.pointee.forcesSnoop { flags.insert(.snoop) }
+    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
+    response.address = found.pointee.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
     response.snoop = flags.contains(.snoop)
     let fill = missStatus.begin(request.address, context: context, in: bucket, until: done)
-    fill.pointee.entry.page = walk.pointee.page
+    fill.pointee.entry.page = found.pointee.page
     fill.pointee.entry.domain = resolved.pointee.domain
     fill.pointee.entry.addressSpace = resolved.pointee.addressSpace
-    fill.pointee.entry.rights = walk.pointee.rights
+    fill.pointee.entry.rights = found.pointee.failure.rights
     fill.pointee.entry.sizeLog2 = size
     fill.pointee.entry.flags = flags
     fill.pointee.entry.stages = resolved.pointee.stages
-    fill.pointee.tableContext = UInt64(resolved.pointee.domain)
     fill.pointee.descentCount = 0
     if descentCount > 0 { keepDescents(in: fill) }
   }
 
-  /// Walks from where the paging-structure caches lead, and leaves the result in `walk` and beside it.
-  ///
-  /// On its own, so that the way down has the registers for itself.
-  @inlinable @inline(never) mutating func walkTables<Format: PageTableFormat>(
-    of format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
+  // The walks below leave what they find in `found` and beside it. Each is on its own, so that the way down has the registers for itself.
+
+  @inlinable @inline(never) mutating func walkSecondStage<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
     at time: SimTime
   ) {
     let format = format.pointee
     let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
     // Second-stage upper-level entries are shared by everybody in the domain.
-    let start = secondStageCaches.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
+    let start = walkCaches.pointee.second.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
     var probe = TimedProbe(
-      from: time + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
-    walk.pointee = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .second, notes: walkCaches.pointee.second.isPresent,
+      at: descents)
+    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format, stage: .second)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
+  }
+
+  @inlinable @inline(never) mutating func walkFirstStage<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
+    at time: SimTime
+  ) {
+    let format = format.pointee
+    let top = WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.rootLevel)
+    let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
+    let start = walkCaches.pointee.first.deepest(format, from: top, for: address, context: tag)
+    var probe = TimedProbe(
+      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .first, notes: walkCaches.pointee.first.isPresent,
+      at: descents)
+    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format, stage: .first)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
+  }
+
+  @inlinable @inline(never) mutating func walkNested<First: PageTableFormat, Second: PageTableFormat>(
+    _ first: UnsafePointer<First>, _ second: UnsafePointer<Second>, _ resolved: UnsafePointer<TranslationContext>,
+    for address: IOVirtualAddress, demand: WalkDemand, at time: SimTime
+  ) {
+    let first = first.pointee
+    let stage = NestedStage(
+      second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
+      keepsFlags: resolved.pointee.secondStageKeepsFlags, rules: resolved.pointee.nestedRules)
+    let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
+    let known = walkCaches.pointee.nested.entry(first, from: first.rootLevel, for: address, context: tag)
+    var start = WalkStart(table: resolved.pointee.firstStageRoot, level: first.rootLevel)
+    if let known { start = WalkStart(table: known.entry.guestTable, level: known.level &- 1, rights: known.entry.rights) }
+    var probe = NestedProbe(
+      from: time + walkCaches.pointee.latency, through: port, caches: walkCaches, domain: resolved.pointee.domain, second: second,
+      for: address, below: known?.entry, at: descents)
+    let walk = NestedWalker.walk(first, from: start, through: stage, for: address, demand: demand, in: memory, probe: &probe)
+    found.pointee.failure = walk.failure(firstRootLevel: first.rootLevel, secondRootLevel: stage.format.rootLevel)
+    note(walk.page, stage.format, sizeLog2: walk.sizeLog2, needsDirtyUpdate: walk.needsDirtyUpdate, snoop: walk.forcesSnoop)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
+  }
+
+  @inlinable @inline(__always) mutating func note<Format: PageTableFormat>(
+    _ walk: Walk<PhysicalAddress>, _ format: Format, stage: FailingStage
+  ) {
+    found.pointee.failure = walk.failure(stage: stage, rootLevel: format.rootLevel)
+    note(
+      walk.page, format, sizeLog2: format.entrySizeLog2(level: walk.level), needsDirtyUpdate: format.needsDirtyUpdate(walk.entry),
+      snoop: format.forcesSnoop(walk.entry))
+  }
+
+  @inlinable @inline(__always) mutating func note<Format: PageTableFormat>(
+    _ page: PhysicalAddress, _ format: Format, sizeLog2: UInt8, needsDirtyUpdate: Bool, snoop: Bool
+  ) {
+    var flags: IOTLBEntry.Flags = []
+    if needsDirtyUpdate { flags.insert(.writeNeedsWalk) }
+    if snoop { flags.insert(.snoop) }
+    if sizeLog2 > 12, format.forbids(overlapping: page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
+    found.pointee.page = page
+    found.pointee.sizeLog2 = sizeLog2
+    found.pointee.flags = flags
+  }
+
+  @inlinable @inline(__always) mutating func noteEnd(at time: SimTime, reads: UInt16, learned: Int) {
     walks &+= 1
-    walkReads &+= UInt64(probe.reads)
-    walkMemoryReads = probe.reads
-    walkEnd = probe.time
-    descentCount = probe.descentCount
+    walkReads &+= UInt64(reads)
+    walkMemoryReads = reads
+    walkEnd = time
+    descentCount = learned
   }
 
   @usableFromInline mutating func keepDescents(in fill: UnsafeMutablePointer<MissStatus.Walk>) {
     missStatus.descents(of: UnsafePointer(fill)).update(from: descents, count: descentCount)
     fill.pointee.descentCount = UInt32(descentCount)
-  }
-
-  @inlinable @inline(__always) static func flags<Format: PageTableFormat>(
-    of leaf: UInt64, _ page: PhysicalAddress, _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>,
-    sizeLog2: UInt8
-  ) -> IOTLBEntry.Flags {
-    var flags: IOTLBEntry.Flags = []
-    if format.pointee.needsDirtyUpdate(leaf) { flags.insert(.writeNeedsWalk) }
-    if resolved.pointee.forcesSnoop || format.pointee.forcesSnoop(leaf) { flags.insert(.snoop) }
-    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
-    if sizeLog2 > 12, format.pointee.forbids(overlapping: page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
-    return flags
   }
 
   // MARK: Fills
@@ -273,12 +323,8 @@ import PageTables
   @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {
     let descents = missStatus.descents(of: walk)
     for index in 0..<Int(walk.pointee.descentCount) {
-      let descent = descents[index]
-      secondStageCaches.insert(
-        level: descent.level, tag: walk.pointee.address.pageNumber(3 + 9 * descent.level), context: walk.pointee.tableContext,
-        PagingStructureEntry(
-          table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace,
-          rights: descent.rights))
+      walkCaches.pointee.fill(
+        descents[index], domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace)
     }
   }
 
@@ -296,20 +342,32 @@ import PageTables
       removed = iotlb.removeAll(where: matches)
     }
     let cancelled = missStatus.cancelAll { walk in
-      let base = walk.address.alignedDown(walk.entry.sizeLog2).rawValue
-      let last = base | UInt64.mask(width: Int(walk.entry.sizeLog2))
-      let covered = range.map { $0.lowerBound <= last && base <= $0.upperBound } ?? true
-      return covered && matches(walk.context, walk.entry)
+      (range?.touches(page: walk.address.rawValue, sizeLog2: walk.entry.sizeLog2) ?? true) && matches(walk.context, walk.entry)
     }
     counters.invalidations += UInt64(removed + cancelled)
   }
 
-  /// Forgets second-stage upper-level entries, and what walks under way have found of them, that `matches` accepts; if a range is given, those
-  /// that cover any of it.
-  public mutating func invalidateSecondStageTables(
-    of range: ClosedRange<UInt64>? = nil, where matches: (PagingStructureEntry) -> Bool
+  /// Forgets second-stage upper-level entries, and what walks under way have found of them, of the domains that `matches` accepts; if a range of
+  /// second-stage inputs is given, those that cover any of it.
+  public mutating func invalidateSecondStageTables(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
+    walkCaches.pointee.second.removeAll(covering: range) { matches($0.domain) }
+    missStatus.forget(.second, covering: range) { domain, _ in matches(domain) }
+  }
+
+  /// Forgets second-stage translations of first-stage tables, which are made of second-stage leaves, likewise.
+  public mutating func invalidateTableTranslations(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
+    walkCaches.pointee.tables.removeAll(translating: range, where: matches)
+    missStatus.forget(.tables, covering: range) { domain, _ in matches(domain) }
+  }
+
+  /// Forgets first-stage upper-level entries, alone and under a second stage, and what walks under way have found of them, of the domains and
+  /// address spaces that `matches` accepts; if a range of input addresses is given, those that cover any of it.
+  public mutating func invalidateFirstStageTables(
+    of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32, _ addressSpace: UInt32) -> Bool
   ) {
-    secondStageCaches.removeAll(covering: range, where: matches)
-    missStatus.forgetTables(covering: range, where: matches)
+    walkCaches.pointee.first.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
+    walkCaches.pointee.nested.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
+    missStatus.forget(.first, covering: range, where: matches)
+    missStatus.forget(.nested, covering: range, where: matches)
   }
 }

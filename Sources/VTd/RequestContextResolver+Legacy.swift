@@ -60,7 +60,7 @@ extension RequestContextResolver {
     case .malformed: .tableReserved
     case .forbiddenOutput: .interruptRange
     case .notPresent, .noRights: lacksWrite([], request) ? .noWrite : .noRead
-    case .permission, .updateNotCoherent, .updateFailed, .translated, .tableBeyondSecondStage, .tableNotReadable, .tableNotWritable: lacksWrite(rights, request) ? .noWrite : .noRead
+    default: lacksWrite(rights, request) ? .noWrite : .noRead
     }
   }
 }

@@ -171,8 +171,7 @@ extension RequestContextResolver {
     case .forbiddenOutput: .scalableInterruptRange
     case .updateNotCoherent: .secondStageUpdateNotSnooped
     case .updateFailed: .secondStageUpdateFailed
-    case .tableBeyondSecondStage, .tableNotReadable, .tableNotWritable: .secondStageAccess
-    case .permission, .translated: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
+    default: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
     }
   }
 }

@@ -218,9 +218,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     return WalkDemand(request.access, privileged: request.attributes.contains(.privileged))
   }
 
-  mutating func fault(
-    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
-  ) -> UInt16 {
+  mutating func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16 {
+    let (status, isTopEntry, rights) = (failure.status, failure.isTopEntry, failure.rights)
     let reason: FaultReason
     if case .scalable = mode {
       reason = scalableReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
