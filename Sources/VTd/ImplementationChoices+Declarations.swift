@@ -3,7 +3,8 @@ import VTdArchitecture
 
 extension ImplementationChoices {
   /// All choices.
-  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + requestChoices + invalidationChoices + deviceChoices + faultChoices
+  public static let parameters: [Parameter<Self>] =
+    entryChoices + orderChoices + requestChoices + invalidationChoices + deviceChoices + faultChoices
 
   private static let entryChoices: [Parameter<Self>] = [
     Parameter("revision", "revision whose reserved bits, types and faults apply", \Self.revision, .choice()),
