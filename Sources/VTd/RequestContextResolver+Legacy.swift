@@ -19,17 +19,17 @@ extension RequestContextResolver {
     }
     let reports = !entry.faultProcessingDisabled
     if request.kind != .untranslated, entry.type != .deviceTLB { return .fault(fault(.requestBlocked, reported: reports)) }
-    if request.isInterruptTranslation { return .context(interruptTranslation(reportsFaults: reports)) }
+    if request.isInterruptTranslation { return interruptTranslation() }
     if entry.type == .passThrough || request.kind == .translated {
       if let reason = passThroughFault(request, beyondWidth: .addressBeyondWidth, interruptRange: .interruptRange) {
         return .fault(fault(reason, reported: reports))
       }
-      return .context(
+      return resolved(
         TranslationContext(stages: .passThrough, domain: UInt32(entry.domain.rawValue), addressSpace: 0, reportsFaults: reports))
     }
     recentInputWidth = inputWidth(secondStageWidth: entry.width)
     if isBeyondSecondStage(request.address, width: entry.width) { return .fault(fault(.addressBeyondWidth, reported: reports)) }
-    return .context(
+    return resolved(
       TranslationContext(
         stages: .second, domain: UInt32(entry.domain.rawValue), addressSpace: 0,
         secondStage: secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))

@@ -24,7 +24,7 @@ extension RequestContextResolver {
       if let reason = passThroughFault(request, beyondWidth: .scalableBeyondHostWidth, interruptRange: .scalableInterruptRange) {
         return .fault(fault(reason, reported: reports))
       }
-      return .context(TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0, reportsFaults: reports))
+      return resolved(TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0, reportsFaults: reports))
     }
     let pasid = request.pasid ?? (usesRequesterPASID ? context.requesterPASID : PASID(0))
     guard let entry = caches.pasidEntry(pasid, of: request.requester, at: &time) else {
@@ -59,13 +59,14 @@ extension RequestContextResolver {
     _ request: TranslationRequest, _ context: ScalableContextEntry, _ entry: UnsafePointer<ConfigurationCaches.PASIDEntry>
   ) -> Resolution {
     recentInputWidth = entry.pointee.inputWidth
-    let translation = entry.pointee.translation.reportingFaults(!context.faultProcessingDisabled)
+    var translation = entry.pointee.translation
+    if context.faultProcessingDisabled { translation.reportsFaults = false }
     let reason = privilegeFault(
       request, context, allowsSupervisor: entry.pointee.allowsSupervisor, allowsExecution: entry.pointee.allowsExecution)
     if let reason {
       return .fault(fault(reason, reported: translation.reportsFaults))
     }
-    if request.isInterruptTranslation { return .context(interruptTranslation(reportsFaults: translation.reportsFaults)) }
+    if request.isInterruptTranslation { return interruptTranslation() }
     if request.address.rawValue >> entry.pointee.inputWidth != 0 {
       let isPassThrough = translation.stages == .passThrough
       return .fault(
@@ -75,7 +76,7 @@ extension RequestContextResolver {
     if translation.stages == .passThrough, InterruptAddressRange.contains(request.address), request.kind == .untranslated {
       return .fault(fault(.scalableInterruptRange, reported: translation.reportsFaults))
     }
-    return .context(translation)
+    return resolved(translation)
   }
 
   @inline(__always) private mutating func privilegeFault(
