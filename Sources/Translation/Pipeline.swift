@@ -91,7 +91,7 @@ import PageTables
     counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
-      entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
+      demand.isMet(by: entry.pointee.rights) || !resolver.rewalksOnDenial
     {
       counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
@@ -102,7 +102,7 @@ import PageTables
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
-    demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
+    !entry.pointee.flags.contains(.writeNeedsWalk) || !demand.marksDirty(entry.pointee.rights)
   }
 
   @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
@@ -115,7 +115,7 @@ import PageTables
     response.pageSizeLog2 = size
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
-    let isDenied = !entry.pointee.rights.isSuperset(of: demand.rights)
+    let isDenied = !demand.isMet(by: entry.pointee.rights)
     if isDenied || flags.contains(.checksOutput) {
       let isForbidden = flags.contains(.checksOutput) && InterruptAddressRange.contains(response.address)
       if isForbidden, !isDenied || resolver.checksOutputBeforeRights {
@@ -130,8 +130,9 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
     resolver: inout Resolver
   ) {
-    let code = resolver.fault(
-      status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
+    let failure = WalkFailure(
+      status: status, stage: entry.pointee.stages == .first ? .first : .second, isTopEntry: false, rights: entry.pointee.rights)
+    let code = resolver.fault(failure, stages: entry.pointee.stages, request: request)
     response.fault = TranslationFault(code: code, isReported: !entry.pointee.flags.contains(.silentFaults))
   }
 
@@ -145,7 +146,7 @@ import PageTables
     let bucket = missStatus.bucket(request.address, context: context)
     if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
-      if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+      if Self.serves(entry, demand), demand.isMet(by: entry.pointee.rights) {
         counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
@@ -196,9 +197,8 @@ import PageTables
     response.completion = done
     response.rights = walk.pointee.rights
     guard walk.pointee.status == .translated else {
-      let code = resolver.fault(
-        walk.pointee.status, isTopEntry: walk.pointee.level == format.pointee.rootLevel, rights: walk.pointee.rights,
-        stages: resolved.pointee.stages, request: request)
+      let failure = walk.pointee.failure(stage: .second, rootLevel: format.pointee.rootLevel)
+      let code = resolver.fault(failure, stages: resolved.pointee.stages, request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }

@@ -107,8 +107,7 @@ extension RequestContextResolver {
       width = inputWidth(secondStageWidth: entry.width)
       translation = TranslationContext(
         stages: .second, domain: domain, addressSpace: pasid.rawValue,
-        secondStage: secondStage(
-          width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop),
+        secondStage: formats.pointer.pointee.secondStage(entry),
         secondStageRoot: entry.secondStageTable, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
     case .firstStage, .nested, nil: return nil
     }

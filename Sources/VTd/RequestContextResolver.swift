@@ -263,6 +263,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     if request.kind == .translationRequest {
       // Whatever the tables permit is the answer, and may be used for writing unless the device says otherwise.
       demand.rights = []
+      demand.outputSizeLog2 = 64
       demand.dirty = honoursNoWrite && request.attributes.contains(.noWrite) ? .leave : .setIfWritable
     } else if request.attributes.contains(.zeroLength), request.access == .read, allowsZeroLengthReads {
       // A zero-length read may be served by a page that can only be written (CAP.ZLR).
