@@ -45,6 +45,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let refusesExecuteRequests: Bool
   /// Whether execute requests are served where a PASID entry allows them (3.x).
   let servesExecuteRequests: Bool
+  /// What nested walks do where the specification leaves it open.
+  let nestedRules: NestedRules
   private let hitsRequesterEntries: Bool
   private let honoursNoWrite: Bool
   private let supportsIORights: Bool
@@ -65,7 +67,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     self.memory = memory
     let entryRules = EntryRules(identity, options: choices.entries)
-    rules = UniqueBox(entryRules)
+    self.rules = UniqueBox(entryRules)
     hostAddressWidth = UInt64(identity.hostAddressWidth)
     pasidWidth = UInt64(identity.extended.pasidWidth)
     usesRequesterPASID = identity.extended.requesterPASID
@@ -78,6 +80,9 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     acceptsTranslatedPASIDs = choices.revision == .revision5 && identity.extended.pasidInTranslatedRequests
     refusesExecuteRequests = choices.revision == .revision5 && identity.version.major >= 8
     servesExecuteRequests = choices.revision == .revision3 && identity.extended.executeRequests
+    var rules: NestedRules = choices.tableReadSetsDirty ? .tableReadsSetDirty : []
+    if choices.tableWriteFault == .notWritable { rules.insert(.reportsUnwritableTables) }
+    nestedRules = rules
     hitsRequesterEntries = choices.pasidRequestsHitRequesterEntries
     honoursNoWrite = identity.extended.noWriteFlag
     supportsIORights = choices.revision == .revision5 && identity.extended.secondStageIORights

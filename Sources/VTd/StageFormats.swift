@@ -58,13 +58,13 @@ struct StageFormats: ~Copyable {
   }
 
   /// The first stage that a PASID entry chooses; NXE and SMEP count only where requests to execute are served.
-  func firstStage(_ entry: PASIDTableEntry, servesExecuteRequests: Bool) -> UnsafePointer<X86FirstStage> {
+  func firstStage(_ entry: PASIDTableEntry, servesExecuteRequests: Bool) -> FirstStage {
     var index = entry.firstStageMode == 1 ? 1 : 0
     if entry.writeProtect { index |= 2 }
     if entry.extendedAccessed { index |= 4 }
     if entry.pageWalkSnoop { index |= 8 }
     if servesExecuteRequests, entry.noExecute { index |= 16 }
     if servesExecuteRequests, entry.supervisorExecutionPrevention { index |= 32 }
-    return UnsafePointer(first + index)
+    return .x86(UnsafePointer(first + index))
   }
 }
