@@ -97,9 +97,7 @@ public struct IOMMUModels: CaseMachineFactory, Sendable {
     case .notPresent, .noRights: reason = .secondStageNotPresent
     case .malformed: reason = .secondStageReserved
     case .forbiddenOutput: reason = .scalableInterruptRange
-    case .permission: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
-    case .updateNotCoherent: reason = .secondStageUpdateNotSnooped
-    case .updateFailed: reason = .secondStageUpdateFailed
+    default: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
     }
     return .blocked(CaseBlock(reason: reason))
   }
