@@ -97,7 +97,9 @@ public struct IOMMUModels: CaseMachineFactory, Sendable {
     case .notPresent, .noRights: reason = .secondStageNotPresent
     case .malformed: reason = .secondStageReserved
     case .forbiddenOutput: reason = .scalableInterruptRange
-    default: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
+    case .permission: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
+    case .updateNotCoherent: reason = .secondStageUpdateNotSnooped
+    case .updateFailed, .tableBeyondSecondStage, .tableNotReadable, .tableNotWritable: reason = .secondStageUpdateFailed
     }
     return .blocked(CaseBlock(reason: reason))
   }
