@@ -20,6 +20,7 @@ struct FixedResolver: ContextResolver, ~Copyable {
   var fault: TranslationFault?
   let format: UnsafePointer<VTdSecondStage>
   var root = PhysicalAddress(0)
+  let context = UniqueBox(TranslationContext(stages: .second, domain: 0, addressSpace: 0))
 
   mutating func admit(_ request: TranslationRequest) -> Admission {
     admission ?? .translate(context: UInt64(request.requester.rawValue))
@@ -31,17 +32,19 @@ struct FixedResolver: ContextResolver, ~Copyable {
     resolutions += 1
     time += self.time
     if let fault { return .fault(fault) }
-    return .context(
-      TranslationContext(
-        stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
-        secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop))
+    context.pointer.pointee = TranslationContext(
+      stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
+      secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
+    return .context(UnsafePointer(context.pointer))
   }
 
   func demand(_ request: TranslationRequest) -> WalkDemand { WalkDemand(request.access) }
 
-  /// 100 and the walk's status, 1000 more if it ended at the top entry.
-  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest) -> UInt16 {
-    100 + UInt16(status.rawValue) + (isTopEntry ? 1000 : 0)
+  /// 100 and the walk's status, 1000 more if it ended at the top entry, 2000 more if the first stage ended it, 4000 more if the second did while
+  /// the first was walked.
+  func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16 {
+    let stage: UInt16 = failure.stage == .first ? 2000 : failure.stage == .secondForTable ? 4000 : 0
+    return 100 + UInt16(failure.status.rawValue) + (failure.isTopEntry ? 1000 : 0) + stage
   }
 }
 
