@@ -9,12 +9,14 @@ let package = Package(
     .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
     .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTd", targets: ["VTd"]),
+    .library(name: "Endpoints", targets: ["Endpoints"]),
     .library(name: "HostDrivers", targets: ["HostDrivers"]),
     .library(name: "Machine", targets: ["Machine"]),
     .library(name: "Compression", targets: ["Compression"]),
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
     .library(name: "Conformance", targets: ["Conformance"]),
+    .library(name: "Inspection", targets: ["Inspection"]),
     .library(name: "Reports", targets: ["Reports"]),
     .executable(name: "iommusim", targets: ["iommusim"]),
   ],
@@ -29,6 +31,7 @@ let package = Package(
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
     .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
     .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
+    .target(name: "Endpoints", dependencies: ["Hardware", "Translation"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
     .target(
       name: "Machine",
@@ -49,11 +52,12 @@ let package = Package(
     .target(
       name: "Conformance",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Machine", "Compression"]),
-    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay"]),
+    .target(name: "Inspection", dependencies: ["Hardware", "VTdArchitecture"]),
+    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay", "Inspection"]),
     .executableTarget(
       name: "iommusim",
       dependencies: [
-        "Hardware", "Machine", "DMATrace", "Replay", "Conformance", "Reports",
+        "Hardware", "VTdArchitecture", "Machine", "DMATrace", "Replay", "Conformance", "Inspection", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -61,7 +65,8 @@ let package = Package(
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
     .testTarget(name: "VTdArchitectureTests", dependencies: ["Hardware", "VTdArchitecture"]),
     .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
-    .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd"]),
+    .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Endpoints"]),
+    .testTarget(name: "EndpointsTests", dependencies: ["Hardware", "Translation", "Endpoints"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),
@@ -75,6 +80,7 @@ let package = Package(
       name: "ConformanceTests",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
       resources: [.copy("Corpus")]),
+    .testTarget(name: "InspectionTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "Inspection"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],

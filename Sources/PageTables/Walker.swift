@@ -10,8 +10,52 @@ public enum Walker {
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView,
     probe: inout Probe
   ) -> Walk<PhysicalAddress> {
+    if !probe.onlyCounts { return walkClosely(format, from: start, for: input, demand: demand, in: memory, probe: &probe) }
+    let reached = descend(format, from: start, for: input, in: memory)
+    if let walk = plainWalk(format, from: reached, for: input, demand: demand, in: memory) {
+      probe.didRead(count: start.level)
+      return walk
+    }
+    probe.didRead(count: start.level &- reached.level)
+    return walkClosely(format, from: reached, for: input, demand: demand, in: memory, probe: &probe)
+  }
+
+  @inlinable @inline(never)
+  static func walkClosely<Format: PageTableFormat, Input: Address, Probe: WalkProbe & ~Copyable>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView,
+    probe: inout Probe
+  ) -> Walk<PhysicalAddress> {
     var space = PhysicalTableSpace()
     return walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
+  }
+
+  // What most walks are, with neither function calls nor more registers than there are. First down through plain tables, as far as they lead.
+  @inlinable @inline(__always) static func descend<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, in memory: MemoryView
+  ) -> WalkStart<PhysicalAddress> {
+    var reached = start
+    while reached.level > 1 {
+      let place = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
+      guard let entry = memory.readFlat64(place), format.isPlainTable(entry) else { break }
+      reached.rights.formIntersection(format.rights(entry, level: reached.level))
+      reached.table = format.nextTable(entry, level: reached.level)
+      reached.level &-= 1
+    }
+    return reached
+  }
+
+  // Then the leaf, if there is nothing special about it either.
+  @inlinable @inline(__always) static func plainWalk<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
+  ) -> Walk<PhysicalAddress>? {
+    let place = start.table.advanced(by: format.entryOffset(input, level: 1))
+    guard start.level == 1, let entry = memory.readFlat64(place), format.isPlainLeaf(entry, dirty: demand.dirty != .leave) else {
+      return nil
+    }
+    let page: PhysicalAddress = format.pageBase(entry, level: 1)
+    let rights = start.rights.intersection(format.rights(entry, level: 1))
+    guard rights.isSuperset(of: demand.rights), !rights.isDisjoint(with: .anyReadOrWrite), !format.forbids(page) else { return nil }
+    return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
   }
 
   /// Walks tables that lie in a space of their own.
@@ -51,9 +95,9 @@ public enum Walker {
         let page: Space.Output = format.pageBase(entry, level: 1)
         let output = page.advanced(by: input.pageOffset(format.entrySizeLog2(level: 1)))
         let isRefused = Space.isPhysical ? format.forbids(output) : output.rawValue > space.lastAddress
-        if !isRefused, left.isSuperset(of: demand.rights), !left.isDisjoint(with: .anyReadOrWrite) {
+        if !isRefused, demand.isMet(by: left) {
           let status: WalkStatus =
-            space.finish(at: output, rights: left, demand: demand, in: memory, probe: &probe) ? .translated : space.refusal
+            space.finish(at: output, sizeLog2: 12, rights: left, demand: demand, in: memory, probe: &probe) ? .translated : space.refusal
           return Walk(status, level: 1, rights: left, entry: entry, entryAddress: place, page: page, isLeaf: true)
         }
       }
@@ -62,12 +106,16 @@ public enum Walker {
       while true {
         var desired = examine(
           &walk, format, input: input, demand: demand, lastAddress: space.lastAddress, checksOutput: Space.isPhysical)
-        guard walk.status == .translated else { return walk }
+        guard walk.status == .translated else {
+          if Space.isPhysical, walk.isLeaf, format.marksRefusingLeaves { markAccessed(&walk, format, in: memory, probe: &probe) }
+          return walk
+        }
         if desired != walk.entry { checkUpdate(&walk, format, through: &space) }
         guard walk.status == .translated else { return walk }
         if walk.isLeaf {
-          let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: level)))
-          if !space.finish(at: output, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
+          let size = format.entrySizeLog2(level: level)
+          let output = walk.page.advanced(by: input.pageOffset(size))
+          if !space.finish(at: output, sizeLog2: size, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
             walk.status = space.refusal
             return walk
           }
@@ -96,6 +144,16 @@ public enum Walker {
       probe.descended(level: level, table: table, rights: rights)
       level &-= 1
     }
+  }
+
+  // The accessed flag of a leaf that refuses the request; nobody minds if it cannot be set.
+  @inlinable @inline(never) static func markAccessed<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
+    _ walk: inout Walk<Output>, _ format: Format, in memory: MemoryView, probe: inout Probe
+  ) {
+    let desired = format.updated(walk.entry, isLeaf: true, dirty: false)
+    guard desired != walk.entry, format.canUpdate else { return }
+    probe.willUpdate(walk.entryAddress, level: walk.level)
+    if case .exchanged = memory.compareExchange64(walk.entryAddress, expected: walk.entry, desired: desired) { walk.entry = desired }
   }
 
   // Whether the flags of an entry may be updated; the status says so.
@@ -130,7 +188,7 @@ public enum Walker {
         return entry
       }
       walk.rights.formIntersection(format.rights(entry, level: walk.level))
-      if format.checksRightsAtEveryLevel, !walk.rights.isSuperset(of: demand.rights) {
+      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights) {
         walk.status = .permission
         return entry
       }
@@ -140,20 +198,22 @@ public enum Walker {
       walk.page = format.pageBase(entry, level: walk.level)
       walk.rights = format.effectiveRights(walk.rights.intersection(format.rights(entry, level: walk.level)))
       walk.status = examineLeaf(walk, format, input: input, demand: demand, lastAddress: lastAddress, checksOutput: checksOutput)
-      let isWritable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
-      return format.updated(entry, isLeaf: true, dirty: demand.dirty == .set || (demand.dirty == .setIfWritable && isWritable))
+      return format.updated(entry, isLeaf: true, dirty: demand.marksDirty(walk.rights))
     }
   }
 
   @inlinable static func examineLeaf<Format: PageTableFormat, Input: Address, Output: Address>(
     _ walk: Walk<Output>, _ format: Format, input: Input, demand: WalkDemand, lastAddress: UInt64, checksOutput: Bool
   ) -> WalkStatus {
-    let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
+    let size = format.entrySizeLog2(level: walk.level)
+    let output = walk.page.advanced(by: input.pageOffset(size))
     if output.rawValue > lastAddress { return .tableBeyondSecondStage }
-    let isForbidden = checksOutput && format.forbids(output)
+    let used = min(size, demand.outputSizeLog2)
+    let isForbidden =
+      checksOutput && (used == 0 ? format.forbids(output) : format.forbids(overlapping: output.alignedDown(used), sizeLog2: used))
     if isForbidden, format.checksOutputBeforeRights { return .forbiddenOutput }
     if walk.rights.isDisjoint(with: .anyReadOrWrite) { return .noRights }
-    if !walk.rights.isSuperset(of: demand.rights) { return .permission }
+    if !demand.isMet(by: walk.rights) { return .permission }
     return isForbidden ? .forbiddenOutput : .translated
   }
 }

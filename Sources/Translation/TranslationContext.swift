@@ -34,6 +34,8 @@ import PageTables
   public var reportsFaults: Bool
   /// The translated access must be coherent whatever the leaf says.
   public var forcesSnoop: Bool
+  /// Requests are privileged whatever they say of themselves.
+  public var forcesPrivilege = false
   /// The domain that cached translations are tagged with (VT-d domain id, SMMU VMID).
   public var domain: UInt32
   /// The address space that cached translations are tagged with (VT-d PASID, SMMU ASID).
