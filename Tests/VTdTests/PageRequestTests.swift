@@ -54,7 +54,9 @@ import VTdArchitecture
     guard scenario.mode != .legacy, scenario.id != "SCT.5" else { return }
     let condition = try scenario.condition()
     let needsPASID = condition.answer(to: .untranslated) == .none
-    for pasid in needsPASID ? [scenario.pasid] : [nil, scenario.pasid] {
+    // With a PASID the lack of PASIDE comes before EPTR contradicts it.
+    let withoutPASID = scenario.id == "SCT.4.3"
+    for pasid in needsPASID ? [scenario.pasid] : withoutPASID ? [nil] : [nil, scenario.pasid] {
       let setting = try Setting(scenario.machine())
       let request = Self.pageRequest(
         pasid: pasid, address: scenario.address, execute: scenario.attributes.contains(.execute),
