@@ -29,8 +29,7 @@ struct PageTableCaseRunner {
       try mendContexts(registers)
       let unit = try TableUnit(registers, test, factory, memory.view)
       for (index, query) in test.queries.enumerated() {
-        let request = query.request(.read)
-        if !unit.tables(request).isFirstStage { checkLeaf(query, unit.reading(request), "query \(index)") }
+        checkLeaf(query, unit.reading(query.request(.read)), "query \(index)")
       }
       for (index, query) in test.queries.enumerated() {
         for kind in [AccessKind.read, .write] {
@@ -88,21 +87,26 @@ struct PageTableCaseRunner {
   private mutating func compare(
     _ answers: [PageTableCase.Answer], _ request: CaseRequest, _ place: String, on unit: TableUnit
   ) {
-    let kind = request.kind
     let tables = unit.tables(request)
-    let outcomes = answers.map { TableOutcome($0, kind, isLegacy: unit.isLegacy, isFirstStage: tables.isFirstStage) }
-    let before = tables.updates == .notSnooped ? unit.reading(request) : nil
+    let before = unit.reading(request)
+    let outcomes = answers.flatMap {
+      TableOutcome.outcomes(
+        $0, request.kind, isLegacy: unit.isLegacy, isFirstStage: tables.isFirstStage, guestAddressWidth: tables.guestAddressWidth,
+        isWritable: before.isWritable)
+    }
     var outcome = unit.access(request)
-    if let before, before.needsUpdate(kind) {
-      let isUpdateFault = outcome.reason == .secondStageUpdateNotSnooped
+    let updateFaults = tables.isSnooped ? [] : before.updateFaults
+    if !updateFaults.isEmpty {
+      let isUpdateFault = outcome.reason.map(updateFaults.contains) ?? false
       guard isUpdateFault || !outcomes.contains(where: \.isTranslation) else {
-        fail(place, Self.action(request), expected: "fault 7Ch, flags being clear", got: outcome.description, walk: before.trail)
+        let codes = updateFaults.map { "fault \($0)" }.sorted().joined(separator: " or ")
+        fail(place, Self.action(request), expected: "\(codes), flags being clear", got: outcome.description, walk: before.trail)
         return
       }
       if isUpdateFault {
         // Software sets the flags; then the tables must translate as the case says.
         result.deviations.insert(.updateNotSnooped)
-        before.setFlags(kind, in: memory.view)
+        before.setFlags(in: memory.view)
         outcome = unit.access(request)
       }
     }
@@ -110,11 +114,8 @@ struct PageTableCaseRunner {
       fail(place, Self.action(request), expected: Self.words(outcomes), got: outcome.sizedDescription, walk: unit.reading(request).trail)
       return
     }
-    if outcome.reason == nil, tables.updates == .snooped {
-      let after = unit.reading(request)
-      if after.needsUpdate(kind) {
-        fail(place, Self.action(request), expected: "accessed and dirty flags set", got: "flags clear", walk: after.trail)
-      }
+    if outcome.reason == nil, case let words = before.withoutFlags(in: memory.view), !words.isEmpty {
+      fail(place, Self.action(request), expected: "accessed and dirty flags set", got: "flags clear", walk: words)
     }
     if answers.contains(where: { if case .passThrough = $0 { true } else { false } }) { result.deviations.insert(.passThroughCapability) }
   }
@@ -131,13 +132,12 @@ struct PageTableCaseRunner {
 
   private mutating func run(_ query: PageTableCase.Query, _ table: BareTable, _ place: String) {
     let reading = TableReading(table, query.address, memory.view)
-    if table.stage == .second { checkLeaf(query, reading, place) }
+    checkLeaf(query, reading, place)
     for kind in [AccessKind.read, .write] {
-      let expected = TableOutcome(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
+      let expected = TableOutcome.outcomes(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
       let outcome = factory.walk(table, for: query.address, kind: kind, in: memory.view)
-      guard !expected.admits(outcome) else { continue }
-      let action = "\(kind) at \(query.address)"
-      fail(place, action, expected: expected.description, got: outcome.sizedDescription, walk: reading.trail)
+      guard !expected.contains(where: { $0.admits(outcome) }) else { continue }
+      fail(place, "\(kind) at \(query.address)", expected: Self.words(expected), got: outcome.sizedDescription, walk: reading.trail)
     }
   }
 
@@ -145,21 +145,46 @@ struct PageTableCaseRunner {
 
   /// The level that an answer gives beside the size of the page.
   private mutating func checkLevel(_ answer: PageTableCase.Answer, _ place: String) {
-    guard case .hit(let mapping) = answer, Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) else { return }
-    fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+    for (_, mapping) in answer.mappings where Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) {
+      fail(
+        place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+    }
   }
 
-  /// The flags of the leaf as the image holds them, before any access, against those that the case gives.
+  /// The flags of the leaves as the image holds them, before any access, against those that the case gives.
   private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
-    guard case .hit(let mapping) = query.expected else { return }
     checkLevel(query.expected, place)
-    guard let leaf = reading.trail.last else { return }
-    let flags = [
-      ("dirty flag", mapping.dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", mapping.snoop, VTdSecondStage.EntryBits.snoop),
-    ]
-    for (name, expected, bit) in flags {
-      guard let expected, expected != (leaf.value & bit != 0) else { continue }
-      fail(place, name, expected: expected ? "set" : "clear", got: expected ? "clear" : "set", walk: reading.trail)
+    for (stage, mapping) in query.expected.mappings {
+      // Of an answer that names no stage the tables say which it is.
+      let leaf = stage.map(reading.leaf) ?? reading.trail.last { $0.stage != nil }
+      guard let leaf else { continue }
+      for (name, expected, bit) in mapping.flags(leaf.stage) where expected != (leaf.value & bit != 0) {
+        fail(place, name, expected: expected ? "set" : "clear", got: expected ? "clear" : "set", walk: reading.trail)
+      }
     }
+  }
+}
+
+extension PageTableCase.Answer {
+  /// What the answer says of each stage, or of the only one.
+  fileprivate var mappings: [(stage: TranslationStage?, mapping: PageTableCase.Mapping)] {
+    switch self {
+    case .hit(let mapping): [(nil, mapping)]
+    case .nested(let first, _, let second): [(.first, first), (.second, second)]
+    default: []
+    }
+  }
+}
+
+extension PageTableCase.Mapping {
+  /// The bits of the leaf that the case gives.
+  fileprivate func flags(_ stage: TranslationStage?) -> [(name: String, expected: Bool, bit: UInt64)] {
+    let isFirst = stage == .first
+    let flags: [(String, Bool?, UInt64)] = [
+      ("accessed flag", isFirst ? accessed : nil, 1 << 5),
+      ("dirty flag", dirty, isFirst ? 1 << 6 : VTdSecondStage.EntryBits.dirty),
+      ("snoop bit", isFirst ? nil : snoop, VTdSecondStage.EntryBits.snoop),
+    ]
+    return flags.compactMap { name, expected, bit in expected.map { (name, $0, bit) } }
   }
 }

@@ -15,6 +15,8 @@ final class VTdExpectations {
   var faults: FaultLog
   private(set) var observedQueue = QueueLog(isObserved: true)
   private(set) var queue = QueueLog(isObserved: false)
+  /// Accessed and dirty flags of first-stage entries.
+  var flags = FlagLog()
   /// Words of memory that wait descriptors wrote on one side only.
   private(set) var statusWords: [PhysicalAddress: (observed: UInt32, demanded: UInt32)] = [:]
 
@@ -60,6 +62,7 @@ final class VTdExpectations {
   /// Writes a register of the machine and follows what comes of it.
   func write(_ write: IOMMUCase.RegisterWrite, to machine: any CaseMachine) {
     record(write)
+    if observedFaults.read(offset: write.offset, size: write.size) == nil { flags.invalidate() }
     observedFaults.write(offset: write.offset, size: write.size, value: write.value)
     faults.write(offset: write.offset, size: write.size, value: write.value)
     let before = (observed: observedQueue.taken.count, demanded: queue.taken.count)
@@ -103,7 +106,10 @@ final class VTdExpectations {
 
   /// Software stores to memory: what wait descriptors wrote there is gone.
   func store(_ words: IOMMUCase.MemoryWords) {
-    for index in 0..<UInt64(2 * words.words.count) { statusWords[words.address.advanced(by: 4 * index)] = nil }
+    for index in 0..<UInt64(2 * words.words.count) {
+      statusWords[words.address.advanced(by: 4 * index)] = nil
+      flags.forget(words.address.advanced(by: 4 * index))
+    }
   }
 
   private func run(_ queue: inout QueueLog, _ write: IOMMUCase.RegisterWrite) {
