@@ -10,7 +10,7 @@ struct EntryCaseRunner {
   private static let rules = EntryRules(
     UnitIdentity(
       version: ArchitectureVersion(rawValue: 0x40), capabilities: Capabilities(rawValue: 0x1100_000C_0038_0E06),
-      extended: ExtendedCapabilities(rawValue: 0x0022_EFDC_A400_00C7), hostAddressWidth: 52))
+      extended: ExtendedCapabilities(rawValue: 0x0003_E99C_A400_00C7), hostAddressWidth: 52))
 
   init(_ test: EntryCase) {
     self.test = test
