@@ -12,6 +12,9 @@ extension ImplementationChoices {
       "checks_unused_first_stage_mode", "an invalid FSPM faults in PASID entries that don't use the first stage",
       \Self.checksUnusedFirstStageMode, .flag),
     Parameter(
+      "checks_unused_second_stage_width", "AW of PASID entries without second stage is reserved in a unit without second stage",
+      \Self.checksUnusedSecondStageWidth, .flag),
+    Parameter(
       "checks_both_root_halves", "both halves of a scalable-mode root entry are checked for reserved bits", \Self.checksBothRootHalves,
       .flag),
     Parameter(
@@ -40,6 +43,20 @@ extension ImplementationChoices {
     Parameter(
       "protected_memory_blocks_remapped", "protected memory regions block requests that are remapped too",
       \Self.protectedMemoryBlocksRemapped, .flag),
+    Parameter(
+      "updates_flags_without_snoop", "walks set accessed and dirty flags even where they don't snoop",
+      \Self.updatesFlagsWithoutSnoop, .flag),
+    Parameter(
+      "pass_through_interrupt_range",
+      "answer to a translation request with PASID whose pass-through address lies in the interrupt range",
+      \Self.passThroughInterruptRange, .choice()),
+    Parameter(
+      "large_pass_through_translations", "translations of pass-through entries are as large as the unit's largest page",
+      \Self.largePassThroughTranslations, .flag),
+    Parameter(
+      "pasid_requests_hit_requester_entries",
+      "a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled",
+      \Self.pasidRequestsHitRequesterEntries, .flag),
     Parameter(
       "rewalks_on_denial", "a request that a cached translation would deny walks the tables again before it faults", \Self.rewalksOnDenial,
       .flag),

@@ -20,6 +20,10 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether an invalid FSPM faults in PASID entries that don't use the first stage (section 9.6 does not call it ignored).
   public var checksUnusedFirstStageMode = false
 
+  /// Whether AW of a PASID entry without second stage is reserved in a unit without second stage. Section 9.6 has it reserved there, and ignored
+  /// where the unit has one; drivers set it in every entry.
+  public var checksUnusedSecondStageWidth = false
+
   /// Whether both halves of a scalable-mode root entry are checked for reserved bits, or only the one that the request selects.
   public var checksBothRootHalves = false
 
@@ -60,7 +64,27 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// no caches; by the specification such walks fault 7Ch or 90h (table 30: SSS.5, SFS.9).
   public var updatesFlagsWithoutSnoop = false
 
+  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range.
+  public enum PassThroughInterruptRange: String, Hashable, Sendable, CaseIterable {
+    /// Success without any permission.
+    case noPermission
+    /// Success with untranslated-only write access, as for requests without PASID (up to 5.0).
+    case untranslatedWrite
+  }
+
+  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range; table 30 excludes it from SGN.8.2
+  /// and names no other condition.
+  public var passThroughInterruptRange = PassThroughInterruptRange.noPermission
+
+  /// Whether translations of pass-through entries are as large as the unit's largest page, as section 4.2.3 strongly recommends, or 4 KiB.
+  public var largePassThroughTranslations = true
+
   // MARK: Caches
+
+  /// Whether a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled (section 6.2.4).
+  ///
+  /// Only RID_PASID can be such a PASID, so that the choice is whether 48h is seen while a translation is cached.
+  public var pasidRequestsHitRequesterEntries = false
 
   /// Whether a request that a cached translation would deny walks the tables again before it faults.
   public var rewalksOnDenial = false
@@ -106,6 +130,7 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// What `EntryRules` takes of these choices.
   public var entries: EntryRules.Options {
     EntryRules.Options(
-      revision: revision, passThroughWidth: passThroughWidth, checksUnusedFirstStageMode: checksUnusedFirstStageMode)
+      revision: revision, passThroughWidth: passThroughWidth, checksUnusedFirstStageMode: checksUnusedFirstStageMode,
+      checksUnusedSecondStageWidth: checksUnusedSecondStageWidth)
   }
 }

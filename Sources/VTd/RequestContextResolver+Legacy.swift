@@ -19,6 +19,7 @@ extension RequestContextResolver {
     }
     let reports = !entry.faultProcessingDisabled
     if request.kind != .untranslated, entry.type != .deviceTLB { return .fault(fault(.requestBlocked, reported: reports)) }
+    if request.isInterruptTranslation { return interruptTranslation() }
     if entry.type == .passThrough || request.kind == .translated {
       if let reason = passThroughFault(request, beyondWidth: .addressBeyondWidth, interruptRange: .interruptRange) {
         return .fault(fault(reason, reported: reports))

@@ -39,7 +39,8 @@ final class MachineUnderTest {
   /// A machine in legacy or scalable mode.
   init(
     _ mode: TranslationTableMode, capabilities: UInt64 = SampleDataUnit.capabilities, extended: UInt64 = SampleDataUnit.extended,
-    choices: ImplementationChoices = ImplementationChoices(), parameters: TranslationParameters = TranslationParameters()
+    majorVersion: UInt8 = 4, choices: ImplementationChoices = ImplementationChoices(),
+    parameters: TranslationParameters = TranslationParameters()
   ) throws {
     self.mode = mode
     let region = MemoryRegion(start: PhysicalAddress(0x10_0000), length: 16 << 20)
@@ -47,7 +48,7 @@ final class MachineUnderTest {
     memory = physical.view
     tables = TableMemory(region, in: memory)
     let identity = UnitIdentity(
-      version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: capabilities),
+      version: ArchitectureVersion(major: majorVersion, minor: 0), capabilities: Capabilities(rawValue: capabilities),
       extended: ExtendedCapabilities(rawValue: extended), hostAddressWidth: Self.hostAddressWidth)
     unit = try RemappingUnit(identity: identity, choices: choices, parameters: parameters, memory: memory)
     builder = try PageTableBuilder(VTdSecondStage(levels: 4), in: tables)
@@ -207,6 +208,18 @@ final class MachineUnderTest {
     // The next request finds nothing under way.
     unit.advance(to: response.completion)
     return response
+  }
+
+  /// Makes a translation request.
+  func complete(
+    at address: IOVirtualAddress = page, pasid: PASID? = nil, attributes: TranslationRequest.Attributes = []
+  ) -> TranslationCompletion {
+    let completion = unit.complete(
+      TranslationRequest(
+        .read, at: address, length: 0, by: Self.device, pasid: pasid, kind: .translationRequest, attributes: attributes),
+      at: unit.now)
+    unit.settle()
+    return completion
   }
 
   /// The faults recorded since the last call, oldest first, each taken out of its register.
