@@ -21,9 +21,14 @@ struct EntryCaseRunner {
   mutating func run() -> CaseResult {
     compare(test.pasidEntry, PASIDTableEntry.layout)
     compare(test.contextEntry, ScalableContextEntry.layout)
-    var words = SIMD8<UInt64>()
-    for (index, word) in test.pasidEntry.words.enumerated() { words[index] = word }
-    expect(nil, Self.rules.fault(in: PASIDTableEntry(words: words)), "PASID entry")
+    var entry = PASIDTableEntry()
+    for (index, word) in test.pasidEntry.words.enumerated() { entry.words[index] = word }
+    if entry.stages == .nested, entry.firstStageTable.rawValue >> (30 + 9 * UInt64(entry.width)) != 0 {
+      expect(.pasidEntryInvalid, Self.rules.fault(in: entry), "PASID entry with a first-stage table beyond the second stage")
+      result.deviations.insert(.firstStageTableBeyondSecondStage)
+    } else {
+      expect(nil, Self.rules.fault(in: entry), "PASID entry")
+    }
     var context = ScalableContextEntry(words: .zero)
     for (index, word) in test.contextEntry.words.enumerated() { context.words[index] = word }
     if context.pageRequestsEnabled, !context.deviceTLBEnabled {

@@ -28,12 +28,18 @@ struct PageTableCaseRunner {
     if let registers = test.registers, !test.queries.isEmpty {
       try mendContexts(registers)
       let unit = try TableUnit(registers, test, factory, memory.view)
+      var wideTest = test
+      wideTest.hostAddressWidth = 52
+      let wideUnit = test.kind == .scalable ? try TableUnit(registers, wideTest, factory, memory.view) : unit
+      let isTooWide = test.queries.map { unit.meetsReservedGuestAddress($0.request(.read)) }
       for (index, query) in test.queries.enumerated() {
-        checkLeaf(query, unit.reading(query.request(.read)), "query \(index)")
+        checkStages(query, (isTooWide[index] ? wideUnit : unit).reading(query.request(.read)), "query \(index)")
       }
       for (index, query) in test.queries.enumerated() {
         for kind in [AccessKind.read, .write] {
-          compare([query.expected], query.request(kind), "query \(index)", on: unit)
+          let request = query.request(kind)
+          if isTooWide[index] { refuse(request, "query \(index)", on: unit) }
+          compare([query.expected], request, "query \(index)", on: isTooWide[index] ? wideUnit : unit)
         }
       }
     }
@@ -84,6 +90,17 @@ struct PageTableCaseRunner {
     for patch in old.reversed() { memory.view.write64(patch.address, patch.word) }
   }
 
+  /// A guest physical address beyond the host address width is a reserved bit of the first-stage entry that names it; the answer that the
+  /// case gives is that of a unit which is wide enough.
+  private mutating func refuse(_ request: CaseRequest, _ place: String, on unit: TableUnit) {
+    result.deviations.insert(.guestAddressBeyondHost)
+    let outcome = unit.access(request)
+    guard outcome.reason != .firstStageReserved, outcome.reason != .firstStageBeyondWidth else { return }
+    fail(
+      place, Self.action(request), expected: "fault \(FaultReason.firstStageReserved), the guest physical address being too wide",
+      got: outcome.description, walk: unit.reading(request).trail)
+  }
+
   private mutating func compare(
     _ answers: [PageTableCase.Answer], _ request: CaseRequest, _ place: String, on unit: TableUnit
   ) {
@@ -132,7 +149,7 @@ struct PageTableCaseRunner {
 
   private mutating func run(_ query: PageTableCase.Query, _ table: BareTable, _ place: String) {
     let reading = TableReading(table, query.address, memory.view)
-    checkLeaf(query, reading, place)
+    checkStages(query, reading, place)
     for kind in [AccessKind.read, .write] {
       let expected = TableOutcome.outcomes(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
       let outcome = factory.walk(table, for: query.address, kind: kind, in: memory.view)
@@ -141,24 +158,33 @@ struct PageTableCaseRunner {
     }
   }
 
-  // MARK: What the leaf says
+  // MARK: What the tables say
 
   /// The level that an answer gives beside the size of the page.
   private mutating func checkLevel(_ answer: PageTableCase.Answer, _ place: String) {
     for (_, mapping) in answer.mappings where Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) {
-      fail(
-        place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+      fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
     }
   }
 
-  /// The flags of the leaves as the image holds them, before any access, against those that the case gives.
-  private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
+  /// What the image holds before any access, stage by stage, against what the case gives.
+  private mutating func checkStages(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
     checkLevel(query.expected, place)
+    if let expected = query.expected.guestAddress, let leaf = reading.leaf(.first), let size = leaf.pageSizeLog2 {
+      let offset = UInt64.mask(width: Int(size))
+      let address = GuestPhysicalAddress(leaf.value & .mask(bits: 12...51) & ~offset | query.address.rawValue & offset)
+      if address != expected { fail(place, "guest physical address", expected: "\(expected)", got: "\(address)", walk: reading.trail) }
+    }
     for (stage, mapping) in query.expected.mappings {
       // Of an answer that names no stage the tables say which it is.
-      let leaf = stage.map(reading.leaf) ?? reading.trail.last { $0.stage != nil }
-      guard let leaf else { continue }
-      for (name, expected, bit) in mapping.flags(leaf.stage) where expected != (leaf.value & bit != 0) {
+      guard let stage = stage ?? reading.trail.last?.stage, let leaf = reading.leaf(stage), let size = leaf.pageSizeLog2 else { continue }
+      let permissions = reading.permissions(stage)
+      if size != mapping.pageSizeLog2 || permissions != mapping.permissions ?? permissions {
+        fail(
+          place, "what the tables say", expected: "2^\(mapping.pageSizeLog2) bytes \(mapping.permissions ?? permissions)",
+          got: "2^\(size) bytes \(permissions)", walk: reading.trail)
+      }
+      for (name, expected, bit) in mapping.flags(stage) where expected != (leaf.value & bit != 0) {
         fail(place, name, expected: expected ? "set" : "clear", got: expected ? "clear" : "set", walk: reading.trail)
       }
     }
@@ -174,17 +200,24 @@ extension PageTableCase.Answer {
     default: []
     }
   }
+
+  /// What the first stage of nested translation comes to.
+  fileprivate var guestAddress: GuestPhysicalAddress? {
+    switch self {
+    case .nested(_, let address, _), .secondStageMiss(let address): address
+    default: nil
+    }
+  }
 }
 
 extension PageTableCase.Mapping {
   /// The bits of the leaf that the case gives.
-  fileprivate func flags(_ stage: TranslationStage?) -> [(name: String, expected: Bool, bit: UInt64)] {
-    let isFirst = stage == .first
-    let flags: [(String, Bool?, UInt64)] = [
-      ("accessed flag", isFirst ? accessed : nil, 1 << 5),
-      ("dirty flag", dirty, isFirst ? 1 << 6 : VTdSecondStage.EntryBits.dirty),
-      ("snoop bit", isFirst ? nil : snoop, VTdSecondStage.EntryBits.snoop),
-    ]
+  fileprivate func flags(_ stage: TranslationStage) -> [(name: String, expected: Bool, bit: UInt64)] {
+    let flags: [(String, Bool?, UInt64)] =
+      switch stage {
+      case .first: [("accessed flag", accessed, 1 << 5), ("dirty flag", dirty, 1 << 6)]
+      case .second: [("dirty flag", dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", snoop, VTdSecondStage.EntryBits.snoop)]
+      }
     return flags.compactMap { name, expected, bit in expected.map { (name, $0, bit) } }
   }
 }

@@ -45,6 +45,12 @@ final class TableUnit {
   /// The entries on the way of a request as they stand now.
   func reading(_ request: CaseRequest) -> TableReading { TableReading(trail: accesses.trail(request)) }
 
+  /// Whether the request meets a first-stage entry of nested translation that names an address beyond the host address width.
+  func meetsReservedGuestAddress(_ request: CaseRequest) -> Bool {
+    guard tables(request).guestAddressWidth < 64, let entry = reading(request).trail.last, entry.stage == .first else { return false }
+    return entry.value[bit: 0] && entry.value & .mask(bits: 12...51) >> UInt64(identity.hostAddressWidth) != 0
+  }
+
   /// What the structures say of the tables of the request's requester and PASID; they stay as they are while the unit is in use.
   func tables(_ request: CaseRequest) -> Tables {
     var sender = request.withoutData
@@ -96,6 +102,16 @@ struct TableReading {
 
   /// The leaf of a stage: the last entry of that stage that was met.
   func leaf(_ stage: TranslationStage) -> TableWord? { trail.last { $0.stage == stage } }
+
+  /// What the entries of a stage permit together; of a second stage those that the output goes through, not those that tables do.
+  func permissions(_ stage: TranslationStage) -> Permissions {
+    let afterTables = trail.lastIndex { $0.stage == .first }.map { $0 + 1 } ?? 0
+    switch stage {
+    case .first: return isWritable ? .readWrite : .read
+    case .second:
+      return trail[afterTables...].reduce(.readWrite) { $1.stage == .second ? $0.intersection(Permissions(rawValue: UInt8($1.value & 3))) : $0 }
+    }
+  }
 
   /// Whether every first-stage entry has R/W.
   var isWritable: Bool { trail.allSatisfy { $0.stage != .first || $0.value[bit: 1] } }

@@ -90,6 +90,12 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   case updateNotSnooped
   /// Drivers set PRE before they set DTE, and the images show it; until software mends the entry every request faults 43h (9.4).
   case pageRequestsWithoutDeviceTLB
+  /// Nested PASID entries of the vectors name first-stage tables at any address; one that the second stage does not translate is invalid: 5Bh
+  /// (table 30: SPT.4.4).
+  case firstStageTableBeyondSecondStage
+  /// Nested images have guest physical addresses beyond the host address width; those bits of a first-stage entry are reserved, whatever the
+  /// second stage translates: 72h. A wider unit must answer as the case says (9.7).
+  case guestAddressBeyondHost
   /// The images' ECAP lacks PT although they use pass-through; their unit is given it (11.4.3).
   case passThroughCapability
 }

@@ -61,6 +61,7 @@ struct FirstStageReading {
         level -= 1
         continue
       }
+      trail[trail.count - 1].pageSizeLog2 = UInt8(sizeLog2)
       if order == .permissionBeforeRange, let denial = denial() { return denial }
       let offset = UInt64.mask(width: Int(sizeLog2))
       let page = PhysicalAddress(output & ~offset)

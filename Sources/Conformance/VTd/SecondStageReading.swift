@@ -37,8 +37,9 @@ struct SecondStageReading {
         level -= 1
         continue
       }
-      if order == .permissionBeforeRange, let denial = denial(rights, demand) { return denial }
       let sizeLog2 = format.entrySizeLog2(level: level)
+      trail[trail.count - 1].pageSizeLog2 = sizeLog2
+      if order == .permissionBeforeRange, let denial = denial(rights, demand) { return denial }
       let page: PhysicalAddress = format.pageBase(entry, level: level)
       let output = page.advanced(by: address.pageOffset(sizeLog2))
       let forbidden = wholePageInRange ? InterruptAddressRange.overlaps(page, sizeLog2: sizeLog2) : format.forbids(output)

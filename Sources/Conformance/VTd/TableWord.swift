@@ -9,6 +9,8 @@ struct TableWord: Hashable {
   var stage: TranslationStage?
   /// The accessed and dirty flags that the access sets in it if it goes through.
   var flags: UInt64 = 0
+  /// The base-2 logarithm of the size of the page that it maps; nil if it maps none.
+  var pageSizeLog2: UInt8?
 
   /// The flags among them that are clear.
   var missingFlags: UInt64 { flags & ~value }
