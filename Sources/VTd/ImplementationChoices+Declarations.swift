@@ -3,7 +3,7 @@ import VTdArchitecture
 
 extension ImplementationChoices {
   /// All choices.
-  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + requestChoices + invalidationChoices + faultChoices
+  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + tableChoices + requestChoices + invalidationChoices + faultChoices
 
   private static let entryChoices: [Parameter<Self>] = [
     Parameter("revision", "revision whose reserved bits, types and faults apply", \Self.revision, .choice()),
@@ -34,6 +34,22 @@ extension ImplementationChoices {
     Parameter(
       "request_faults_before_entry_type", "faults of execute and supervisor requests win over an unsupported translation type",
       \Self.requestFaultsBeforeEntryType, .flag),
+  ]
+
+  private static let tableChoices: [Parameter<Self>] = [
+    Parameter(
+      "transient_mapping", "bit 62 of second-stage leaves is a hint in a unit of revision 3.x with device-TLB support",
+      \Self.transientMapping, .flag),
+    Parameter(
+      "first_stage_reserved_before_permission", "reserved bits on a first-stage walk win over permissions that an entry above denies",
+      \Self.firstStageReservedBeforePermission, .flag),
+    Parameter(
+      "table_write_fault", "fault of a first-stage table that is readable and not writable while SSADE demands both",
+      \Self.tableWriteFault, .choice()),
+    Parameter(
+      "table_read_sets_dirty", "reading a first-stage table sets the dirty flag of the leaf that maps it", \Self.tableReadSetsDirty, .flag),
+    Parameter(
+      "speculative_access", "accessed flags that a request leaves behind that faults later in its walk", \Self.speculativeAccess, .choice()),
   ]
 
   private static let requestChoices: [Parameter<Self>] = [

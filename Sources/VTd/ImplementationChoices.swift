@@ -30,6 +30,10 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether a request with PASID 0 faults with 48h in a unit without RID_PASID (ECAP.RPS=0), where requests without PASID use PASID 0.
   public var pasidZeroIsRequesterPASID = false
 
+  /// Whether bit 62 of second-stage leaves is a hint, as in revisions up to 3.1, where it is reserved in later ones (section 9.8); only with
+  /// revision 3.x and device-TLB support.
+  public var transientMapping = false
+
   // MARK: Order of conditions
 
   /// Where a second stage's permissions are checked.
@@ -51,6 +55,38 @@ public struct ImplementationChoices: Hashable, Sendable {
 
   /// Whether 5Ch and 5Dh (execute and supervisor requests) win over an unsupported translation type (5Bh).
   public var requestFaultsBeforeEntryType = false
+
+  /// Whether reserved bits anywhere on a first-stage walk win over permissions that an entry above them denies. Otherwise permissions are
+  /// compared with the request at each entry, after that entry's own reserved bits.
+  public var firstStageReservedBeforePermission = true
+
+  // MARK: Nested tables and flags
+
+  /// The fault of a nested walk whose first-stage table is readable but not writable while SSADE demands both (section 3.8.1).
+  public enum TableWriteFault: String, Hashable, Sendable, CaseIterable {
+    /// 75h or 76h, as for a table that cannot be read.
+    case notReadable
+    /// 77h, as for an update that cannot be made.
+    case notWritable
+  }
+
+  /// The fault of a nested walk whose first-stage table is readable but not writable while SSADE demands both.
+  public var tableWriteFault = TableWriteFault.notReadable
+
+  /// Whether reading a first-stage table sets the dirty flag of the second-stage leaf that maps it, or only an update of its flags
+  /// (sections 3.7.2 and 3.8.1: reads need write permission, but are not called writes).
+  public var tableReadSetsDirty = false
+
+  /// Which accessed flags a request leaves behind that faults later in its walk.
+  public enum SpeculativeAccess: String, Hashable, Sendable, CaseIterable {
+    /// Those of entries that were passed.
+    case passedEntries
+    /// Those of every entry that was read and is well-formed, the leaf that refuses the request included.
+    case allEntries
+  }
+
+  /// Which accessed flags a faulting request leaves behind; they may be set speculatively (sections 3.6.2 and 3.7.2).
+  public var speculativeAccess = SpeculativeAccess.passedEntries
 
   // MARK: Requests
 

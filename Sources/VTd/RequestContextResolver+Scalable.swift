@@ -186,16 +186,4 @@ extension RequestContextResolver {
     guard address.rawValue >> hostAddressWidth == 0 else { return nil }
     return memory.read64(address)
   }
-
-  mutating func scalableReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
-    switch status {
-    case .accessError: isTopEntry ? .secondStageTopAccess : .secondStageAccess
-    case .notPresent, .noRights: .secondStageNotPresent
-    case .malformed: .secondStageReserved
-    case .forbiddenOutput: .scalableInterruptRange
-    case .updateNotCoherent: .secondStageUpdateNotSnooped
-    case .updateFailed: .secondStageUpdateFailed
-    case .permission, .translated: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
-    }
-  }
 }

@@ -52,14 +52,13 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let allowsZeroLengthReads: Bool
   private let supportsScalableMode: Bool
   private let supportsAbortDMA: Bool
-  private let atomicReportsWriteFirst: Bool
+  let atomicReportsWriteFirst: Bool
   private let interruptRangeFaultsWhileDisabled: Bool
   /// The bits of an address that the translation resolved last takes.
   var recentInputWidth: UInt64 = 0
   // The bits that a second stage of each AW from 1 translates.
   private let inputWidths: InlineArray<3, UInt64>
-  // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
-  private let formats: UnsafeMutablePointer<VTdSecondStage>
+  let formats: UniqueBox<StageFormats>
   // How the last request that got so far is translated.
   private let current: UnsafeMutablePointer<TranslationContext>
   private let storage = OwnedStorage()
@@ -91,19 +90,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     interruptRangeFaultsWhileDisabled = choices.interruptRangeFaultsWhileDisabled
     inputWidths = InlineArray { UInt64(entryRules.inputWidth(secondStageWidth: UInt8($0) + 1)) }
     caches = ConfigurationCaches(parameters)
-    let features = VTdSecondStage.Features(
-      hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
-      pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
-      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel,
-      checksOutputBeforeRights: choices.interruptRangeBeforePermission)
+    formats = UniqueBox(StageFormats(identity, choices: choices))
     current = storage.array(1, of: TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0))
-    formats = storage.array(uninitialized: 9)
-    for width in 0..<3 {
-      let levels = UInt8(width) + 3
-      (formats + width * 3).initialize(to: VTdSecondStage(levels: levels, features: features))
-      (formats + width * 3 + 1).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true))
-      (formats + width * 3 + 2).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true, coherent: false))
-    }
   }
 
   /// Follows the control plane: GSTS.TES, and RTADDR as SRTP latched it.
@@ -231,12 +219,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     TranslationFault(code: UInt16(reason.rawValue), isReported: reported || !reason.isQualified)
   }
 
-  /// The second-stage format of the given AW (1 to 3).
-  mutating func secondStage(width: UInt8, accessedDirty: Bool = false, coherent: Bool = true) -> SecondStage {
-    let flags = accessedDirty ? (coherent ? 1 : 2) : 0
-    return .vtd(UnsafePointer(formats + (Int(min(max(width, 1), 3)) - 1) * 3 + flags))
-  }
-
   /// Reads a structure of up to eight words that hardware fetches in one piece; `nil` if any of it aborts.
   mutating func fetch<Words: SIMD>(
     _ type: Words.Type, at address: PhysicalAddress, time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
@@ -292,25 +274,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
       demand.rights.insert(AccessRights(demand: .execute, privileged: request.isPrivileged))
     }
     return demand
-  }
-
-  mutating func fault(
-    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
-  ) -> UInt16 {
-    let reason: FaultReason
-    if case .scalable = mode {
-      reason = scalableReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
-    } else {
-      reason = legacyReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
-    }
-    return UInt16(reason.rawValue)
-  }
-
-  /// Whether it is the write permission whose lack is reported; an AtomicOp may lack both.
-  mutating func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
-    let granted = rights.permissions(privileged: request.isPrivileged)
-    if request.access == .atomic, !atomicReportsWriteFirst, !granted.contains(.read) { return false }
-    return request.access.writes && !granted.contains(.write)
   }
 }
 
