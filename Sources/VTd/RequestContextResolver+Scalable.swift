@@ -108,7 +108,7 @@ extension RequestContextResolver {
       translation = TranslationContext(
         stages: .second, domain: domain, addressSpace: pasid.rawValue,
         secondStage: secondStage(
-          width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop || updatesWithoutSnoop),
+          width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop),
         secondStageRoot: entry.secondStageTable, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
     case .firstStage, .nested, nil: return nil
     }

@@ -37,7 +37,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   let refusesPASIDZero: Bool
   let checksOutputBeforeRights: Bool
   let rewalksOnDenial: Bool
-  let updatesWithoutSnoop: Bool
   let checksBothRootHalves: Bool
   let requestFaultsBeforeEntryType: Bool
   /// Whether translated requests may carry a PASID (5.x).
@@ -74,7 +73,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     refusesPASIDZero = choices.pasidZeroIsRequesterPASID
     checksOutputBeforeRights = choices.interruptRangeBeforePermission
     rewalksOnDenial = choices.rewalksOnDenial
-    updatesWithoutSnoop = choices.updatesFlagsWithoutSnoop
     checksBothRootHalves = choices.checksBothRootHalves
     requestFaultsBeforeEntryType = choices.requestFaultsBeforeEntryType
     acceptsTranslatedPASIDs = choices.revision == .revision5 && identity.extended.pasidInTranslatedRequests

@@ -112,6 +112,9 @@ public struct IOMMUModels: CaseMachineFactory, Sendable {
     case .forbiddenOutput: reason = .scalableInterruptRange
     case .updateNotCoherent: reason = isFirst ? .firstStageUpdateNotSnooped : .secondStageUpdateNotSnooped
     case .updateFailed: reason = isFirst ? .firstStageUpdateFailed : .secondStageUpdateFailed
+    case .tableBeyondSecondStage: reason = .firstStageBeyondWidth
+    case .tableNotReadable: reason = isTop ? .firstStageTopNotReadable : .firstStageNotReadable
+    case .tableNotWritable: reason = .firstStageNotWritable
     // Without privilege a first stage permits reads wherever U/S is set; a second stage that permits nothing maps nothing.
     case .permission, .noRights:
       let permitted = walk.rights.permissions(privileged: false)
