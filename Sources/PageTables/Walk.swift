@@ -36,6 +36,14 @@ import Hardware
     dirty = kind.writes ? .set : .leave
   }
 
+  /// The same demand by a privileged request; this one is of an unprivileged one.
+  @inlinable public var privileged: WalkDemand {
+    var demand = self
+    demand.rights = AccessRights(rawValue: rights.rawValue &>> 3)
+    demand.useful = [.privilegedRead, .privilegedWrite]
+    return demand
+  }
+
   /// Whether rights are enough.
   @inlinable public func isMet(by granted: AccessRights) -> Bool {
     granted.isSuperset(of: rights) && !granted.isDisjoint(with: useful)
