@@ -28,7 +28,7 @@ struct DeviationScenario {
     case .scalableModeCodes, .contextControlBits, .contextContradiction, .pasidEntryControlBits, .ignoredControlBits, .pasidEntryPresence,
       .pasidEntryTwoFaults, .otherRootHalf:
       structures(deviation)
-    case .firstStageWidth, .firstStageLargePages, .flagsWithoutSnoop, .flagsOfCachedTranslations, .flagsOfBlockedRequests:
+    case .firstStageWidth, .firstStageLargePages, .flagsWithoutSnoop, .flagsLeftClear, .flagsOfBlockedRequests:
       firstStage(deviation)
     case .snoopInLeaf, .transientMapping, .orderOfChecks, .interruptRange, .passThroughWidth, .staleTranslation: tables(deviation)
     case .faultInformationWidth, .faultCollapse: faults(deviation)
@@ -147,7 +147,7 @@ struct DeviationScenario {
       var strict = AlteredModels()
       strict.honoursSnoop = true
       return DeviationScenario(small, wrong: [strict, .leaving(0x20_0027, at: SmallCase.leaf), .leaving(0x1_1007, at: 0x1_0000)])
-    case .flagsOfCachedTranslations:
+    case .flagsLeftClear:
       small.access(.read, went: SmallCase.page)
       small.load(SmallCase.leaf, seen: 0x20_0027)
       small.access(went: SmallCase.page)

@@ -47,8 +47,8 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   /// Flags are set though the unit cannot snoop on walks; by the architecture such a walk faults 90h. The case's unit is one that sets them
   /// all the same, so that what it sets can be compared (table 30: SFS.9).
   case flagsWithoutSnoop
-  /// A write that finds a translation which a read has cached leaves D clear; whatever caches hold, a write sets D (3.6.2).
-  case flagsOfCachedTranslations
+  /// D stays clear where a write finds A set already, or a translation that a read has cached; every write sets D (3.6.2).
+  case flagsLeftClear
   /// Requests that are blocked set A level by level as far as they get, and D before the interrupt range is looked at; A of a blocked
   /// request may or may not be set, D is not (3.6.2).
   case flagsOfBlockedRequests

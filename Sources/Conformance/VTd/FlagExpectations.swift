@@ -14,7 +14,7 @@ struct ExpectedWord {
   /// The deviations that explain a right value that is not what was seen.
   func deviations(_ value: UInt64) -> Set<Deviation> {
     var deviations: Set<Deviation> = []
-    if value & ~seen & word != 0 { deviations.insert(.flagsOfCachedTranslations) }
+    if value & ~seen & word != 0 { deviations.insert(.flagsLeftClear) }
     if seen & ~value != 0 || value & ~seen & ~word != 0 { deviations.insert(.flagsOfBlockedRequests) }
     return deviations
   }

@@ -49,7 +49,13 @@ struct FlagLog {
     let known = keys.compactMap { cached[$0] }
     if known.contains(true) { return }
     for word in words {
-      if known.isEmpty { entries[word.address]?.observed |= word.flags } else { entries[word.address]?.uncertain |= word.flags }
+      // It tests for any of the flags where it should test for all.
+      guard let entry = entries[word.address], (entry.stored | entry.observed) & word.flags == 0 else { continue }
+      if known.isEmpty, entry.uncertain & word.flags == 0 {
+        entries[word.address]?.observed |= word.flags
+      } else {
+        entries[word.address]?.uncertain |= word.flags
+      }
     }
     if isTranslated { for key in keys { cached[key] = true } }
   }

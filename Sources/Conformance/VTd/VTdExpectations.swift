@@ -98,8 +98,19 @@ final class VTdExpectations {
     if write.offset == RegisterOffset.globalCommand { follow(machine) }
   }
 
-  /// Whether old translations of the requester may still be in use.
-  func mayUseOldTranslations(_ requester: RequesterID) -> Bool { isUncovered || unsettled.contains(requester) }
+  /// Whether old translations of the requester may still be in use: its own tables have changed, or those of another that it shares PASID
+  /// entries with.
+  func mayUseOldTranslations(_ requester: RequesterID) -> Bool {
+    if isUncovered || unsettled.contains(requester) { return true }
+    guard !unsettled.isEmpty else { return false }
+    let own = pasidEntries(requester)
+    return unsettled.contains { !pasidEntries($0).isDisjoint(with: own) }
+  }
+
+  private func pasidEntries(_ requester: RequesterID) -> Set<PhysicalAddress> {
+    let request = CaseRequest(requester: requester, kind: .read, address: IOVirtualAddress(0))
+    return Set(reading.structures(request).trail.filter { $0.name.hasPrefix(StructureReading.pasidEntry) }.map(\.address))
+  }
 
   /// The file says that tables of the requester have changed and are not wholly invalidated.
   func unsettle(_ requester: RequesterID) { unsettled.insert(requester) }
