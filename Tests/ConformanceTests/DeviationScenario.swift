@@ -194,7 +194,7 @@ struct DeviationScenario {
       return DeviationScenario(tables: tables, wrong: [.passing(), .blocking(0x72)])
     case .firstStageTableBeyondSecondStage:
       let entry = SmallEntry.text.replacingOccurrences(of: "\"PGTT\":1", with: "\"PGTT\":3").replacingOccurrences(of: "0x49", with: "0xc9")
-      let wide = entry.replacingOccurrences(of: "\"0x500", with: "\"0x1000000000500")
+      let wide = entry.replacingOccurrences(of: "\"0x500", with: "\"0x100000000500")
       return DeviationScenario(tables: wide, wrong: [])
     case .passThroughCapability:
       let tables = SmallTables.scalable(entry: 0x109, queries: #"{"a":"0x7000","r":"passthrough","pa":"0x7000"}"#)
