@@ -15,8 +15,8 @@ import PageTables
 
 /// What the structures in memory say of a request.
 @frozen public enum Resolution {
-  /// It is translated so.
-  case context(TranslationContext)
+  /// It is translated so; the context lies with the resolver and is valid until its next call.
+  case context(UnsafePointer<TranslationContext>)
   /// It is refused.
   case fault(TranslationFault)
 }

@@ -156,14 +156,14 @@ import PageTables
 
   @inlinable @inline(__always) mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
-    _ resolved: TranslationContext, resolver: inout Resolver
+    _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
-    switch resolved.secondStage {
+    switch resolved.pointee.secondStage {
     case .none:
       // Pass-through: nothing to walk, nothing worth an entry.
       response.address = PhysicalAddress(request.address.rawValue)
       response.rights = .all
-      response.snoop = resolved.forcesSnoop
+      response.snoop = resolved.pointee.forcesSnoop
     case .vtd(let format):
       walkSecondStage(format, &response, request, demand, context: context, resolved, resolver: &resolver)
     }
@@ -171,15 +171,15 @@ import PageTables
 
   @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
     _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
-    context: UInt64, _ resolved: TranslationContext, resolver: inout Resolver
+    context: UInt64, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
     let format = format.pointee
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
     // Second-stage upper-level entries are shared by everybody in the domain.
-    let tableContext = UInt64(resolved.domain)
-    let top = WalkStart(table: resolved.secondStageRoot, level: format.rootLevel)
+    let tableContext = UInt64(resolved.pointee.domain)
+    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
     let start = secondStageCaches.deepest(format, from: top, for: request.address, context: tableContext)
     var probe = TimedProbe(
       from: grant.start + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
@@ -194,9 +194,9 @@ import PageTables
     response.rights = walk.rights
     guard walk.status == .translated else {
       let code = resolver.fault(
-        walk.status, isTopEntry: walk.level == format.rootLevel, rights: walk.rights, stages: resolved.stages,
+        walk.status, isTopEntry: walk.level == format.rootLevel, rights: walk.rights, stages: resolved.pointee.stages,
         request: request)
-      response.fault = TranslationFault(code: code, isReported: resolved.reportsFaults)
+      response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }
     let size = format.entrySizeLog2(level: walk.level)
@@ -206,12 +206,12 @@ import PageTables
     response.snoop = flags.contains(.snoop)
     let fill = missStatus.begin(request.address, context: context, until: probe.time)
     fill.pointee.entry.page = walk.page
-    fill.pointee.entry.domain = resolved.domain
-    fill.pointee.entry.addressSpace = resolved.addressSpace
+    fill.pointee.entry.domain = resolved.pointee.domain
+    fill.pointee.entry.addressSpace = resolved.pointee.addressSpace
     fill.pointee.entry.rights = walk.rights
     fill.pointee.entry.sizeLog2 = size
     fill.pointee.entry.flags = flags
-    fill.pointee.entry.stages = resolved.stages
+    fill.pointee.entry.stages = resolved.pointee.stages
     fill.pointee.tableContext = tableContext
     fill.pointee.descentCount = 0
     if probe.descentCount > 0 { keepDescents(probe.descentCount, in: fill) }
@@ -223,12 +223,12 @@ import PageTables
   }
 
   @inlinable static func flags<Format: PageTableFormat>(
-    of walk: Walk<PhysicalAddress>, _ format: Format, _ resolved: TranslationContext, sizeLog2: UInt8
+    of walk: Walk<PhysicalAddress>, _ format: Format, _ resolved: UnsafePointer<TranslationContext>, sizeLog2: UInt8
   ) -> IOTLBEntry.Flags {
     var flags: IOTLBEntry.Flags = []
     if format.needsDirtyUpdate(walk.entry) { flags.insert(.writeNeedsWalk) }
-    if resolved.forcesSnoop || format.forcesSnoop(walk.entry) { flags.insert(.snoop) }
-    if !resolved.reportsFaults { flags.insert(.silentFaults) }
+    if resolved.pointee.forcesSnoop || format.forcesSnoop(walk.entry) { flags.insert(.snoop) }
+    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
     if sizeLog2 > 12, format.forbids(overlapping: walk.page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
     return flags
   }

@@ -23,12 +23,12 @@ extension RequestContextResolver {
       if let reason = passThroughFault(request, beyondWidth: .addressBeyondWidth, interruptRange: .interruptRange) {
         return .fault(fault(reason, reported: reports))
       }
-      return .context(
+      return resolved(
         TranslationContext(stages: .passThrough, domain: UInt32(entry.domain.rawValue), addressSpace: 0, reportsFaults: reports))
     }
     recentInputWidth = inputWidth(secondStageWidth: entry.width)
     if isBeyondSecondStage(request.address, width: entry.width) { return .fault(fault(.addressBeyondWidth, reported: reports)) }
-    return .context(
+    return resolved(
       TranslationContext(
         stages: .second, domain: UInt32(entry.domain.rawValue), addressSpace: 0,
         secondStage: secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))

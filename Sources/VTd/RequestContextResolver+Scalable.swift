@@ -24,7 +24,7 @@ extension RequestContextResolver {
       if let reason = passThroughFault(request, beyondWidth: .scalableBeyondHostWidth, interruptRange: .scalableInterruptRange) {
         return .fault(fault(reason, reported: reports))
       }
-      return .context(TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0, reportsFaults: reports))
+      return resolved(TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0, reportsFaults: reports))
     }
     let pasid = request.pasid ?? (usesRequesterPASID ? context.requesterPASID : PASID(0))
     guard let entry = caches.pasidEntry(pasid, of: request.requester, at: &time) else {
@@ -55,7 +55,8 @@ extension RequestContextResolver {
     _ request: TranslationRequest, _ context: ScalableContextEntry, _ entry: UnsafePointer<ConfigurationCaches.PASIDEntry>
   ) -> Resolution {
     recentInputWidth = entry.pointee.inputWidth
-    let translation = entry.pointee.translation.reportingFaults(!context.faultProcessingDisabled)
+    var translation = entry.pointee.translation
+    if context.faultProcessingDisabled { translation.reportsFaults = false }
     if let reason = privilegeFault(request, context, allowsSupervisor: entry.pointee.allowsSupervisor) {
       return .fault(fault(reason, reported: translation.reportsFaults))
     }
@@ -67,7 +68,7 @@ extension RequestContextResolver {
     if translation.stages == .passThrough, InterruptAddressRange.contains(request.address) {
       return .fault(fault(.scalableInterruptRange, reported: translation.reportsFaults))
     }
-    return .context(translation)
+    return resolved(translation)
   }
 
   @inline(__always) private mutating func privilegeFault(

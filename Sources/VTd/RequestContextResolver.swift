@@ -48,6 +48,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let inputWidths: InlineArray<3, UInt64>
   // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
   private let formats: UnsafeMutablePointer<VTdSecondStage>
+  // How the last request that got so far is translated.
+  private let current: UnsafeMutablePointer<TranslationContext>
   private let storage = OwnedStorage()
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
@@ -75,6 +77,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
       pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
       checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel,
       checksOutputBeforeRights: choices.interruptRangeBeforePermission)
+    current = storage.array(1, of: TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0))
     formats = storage.array(uninitialized: 9)
     for width in 0..<3 {
       let levels = UInt8(width) + 3
@@ -137,7 +140,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     // The same sender again: what is cached has not changed, so that looking it up would find it, and would not reorder it either.
     if recent.isCached, request.isPlain(from: recent.sender), request.address.rawValue >> recent.inputWidth == 0, recent.ready <= time {
       time += caches.countRepeatedHits(byPASID: recent.usesPASIDCache)
-      return .context(recent.translation)
+      return .context(UnsafePointer(current))
     }
     return resolveAnew(request, at: &time, through: port)
   }
@@ -145,26 +148,25 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   @inline(never) private mutating func resolveAnew(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Resolution {
-    let resolution: Resolution
-    if case .scalable = mode {
-      resolution = resolveScalable(request, at: &time, through: port)
-    } else {
-      resolution = resolveLegacy(request, at: &time, through: port)
+    recent.isCached = false
+    let isScalable = if case .scalable = mode { true } else { false }
+    let resolution =
+      isScalable ? resolveScalable(request, at: &time, through: port) : resolveLegacy(request, at: &time, through: port)
+    guard case .context = resolution, current.pointee.stages != .passThrough, request.isPlain(from: request.sender) else {
+      return resolution
     }
-    remember(resolution, of: request, at: time)
+    recent.sender = request.sender
+    recent.ready = time
+    recent.usesPASIDCache = isScalable
+    recent.inputWidth = recentInputWidth
+    recent.isCached = caches.remembersRepeats
     return resolution
   }
 
-  private mutating func remember(_ resolution: Resolution, of request: TranslationRequest, at time: SimTime) {
-    recent.isCached = false
-    guard case .context(let translation) = resolution else { return }
-    recent.sender = request.sender
-    recent.translation = translation
-    recent.ready = time
-    guard translation.stages == .second, request.isPlain(from: request.sender) else { return }
-    if case .scalable = mode { recent.usesPASIDCache = true } else { recent.usesPASIDCache = false }
-    recent.inputWidth = recentInputWidth
-    recent.isCached = caches.remembersRepeats
+  /// The resolution to a context, kept where it stays until the next request is resolved.
+  mutating func resolved(_ context: TranslationContext) -> Resolution {
+    current.pointee = context
+    return .context(UnsafePointer(current))
   }
 
   /// A fault for the given reason: qualified ones are silent if a structure that was read asks for it (FPD).
@@ -239,8 +241,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
 /// How the last request was resolved, for the next one of the same sender.
 struct RecentResolution {
   var sender: TranslationRequest.Sender = .init()
-  /// How it is translated.
-  var translation = TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0)
   /// The bits of an address that the translation takes.
   var inputWidth: UInt64 = 0
   /// When everything that the translation was found in had been fetched.

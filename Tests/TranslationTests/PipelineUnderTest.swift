@@ -20,6 +20,7 @@ struct FixedResolver: ContextResolver, ~Copyable {
   var fault: TranslationFault?
   let format: UnsafePointer<VTdSecondStage>
   var root = PhysicalAddress(0)
+  let context = UniqueBox(TranslationContext(stages: .second, domain: 0, addressSpace: 0))
 
   mutating func admit(_ request: TranslationRequest) -> Admission {
     admission ?? .translate(context: UInt64(request.requester.rawValue))
@@ -31,10 +32,10 @@ struct FixedResolver: ContextResolver, ~Copyable {
     resolutions += 1
     time += self.time
     if let fault { return .fault(fault) }
-    return .context(
-      TranslationContext(
-        stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
-        secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop))
+    context.pointer.pointee = TranslationContext(
+      stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
+      secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
+    return .context(UnsafePointer(context.pointer))
   }
 
   func demand(_ request: TranslationRequest) -> WalkDemand { WalkDemand(request.access) }

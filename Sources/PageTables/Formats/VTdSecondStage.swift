@@ -156,7 +156,7 @@ import Hardware
   @inlinable public func forcesSnoop(_ entry: UInt64) -> Bool { entry & EntryBits.snoop != 0 }
 
   /// A non-leaf entry with R and W set.
-  @inlinable public func tableEntry(_ table: PhysicalAddress, level: UInt8) -> UInt64 {
+  @inlinable public func tableEntry<Table: Address>(_ table: Table, level: UInt8) -> UInt64 {
     table.rawValue & EntryBits.address | EntryBits.read | EntryBits.write
   }
 
@@ -164,6 +164,9 @@ import Hardware
   @inlinable public func leafEntry<Output: Address>(_ output: Output, level: UInt8, permissions: Permissions) -> UInt64 {
     output.rawValue & EntryBits.address | UInt64(permissions.rawValue & 3) | (level > 1 ? EntryBits.pageSize : 0)
   }
+
+  /// The same leaf, without PS if it becomes one of 4 KiB.
+  @inlinable public func splitEntry(_ entry: UInt64, level: UInt8) -> UInt64 { level == 2 ? entry & ~EntryBits.pageSize : entry }
 
   /// Levels 1 to 3, large pages by capability.
   @inlinable public func allowsLeaf(level: UInt8) -> Bool {
