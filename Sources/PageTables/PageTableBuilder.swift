@@ -96,7 +96,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
     while true {
       let entry = memory.read64(table.advanced(by: format.entryOffset(input, level: level))) ?? 0
       guard level > 1, format.classify(entry, level: level) == .table else { return (entry, level) }
-      table = format.nextTable(entry, level: level)
+      table = tables.table(format.nextTable(entry, level: level))
       level -= 1
     }
   }
@@ -129,11 +129,11 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
       let place = table.advanced(by: format.entryOffset(input, level: level))
       let entry = memory.read64(place) ?? 0
       switch format.classify(entry, level: level) {
-      case .table: table = format.nextTable(entry, level: level)
+      case .table: table = tables.table(format.nextTable(entry, level: level))
       case .leaf, .malformed: return .failed(.alreadyMapped(input.rawValue))
       case .notPresent:
         guard let next = tables.allocate() else { return .failed(.outOfTables) }
-        memory.write64(place, format.tableEntry(next, level: level))
+        memory.write64(place, format.tableEntry(tables.reference(next), level: level))
         tables.counts[tables.index(table)] &+= 1
         table = next
       }
@@ -195,7 +195,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
         bytes += format.classify(entry, level: level) == .leaf ? size : 0
         clear(place, of: table)
       case .table:
-        let next: PhysicalAddress = format.nextTable(entry, level: level)
+        let next = tables.table(format.nextTable(entry, level: level))
         bytes += try unmap(table: next, level: level - 1, first: from, last: min(last, entryLast), freed: &freed)
         if tables.counts[tables.index(next)] == 0 {
           clear(place, of: table)
@@ -221,7 +221,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
     // The base of a large page is a multiple of its size, so adding up the smaller pages carries into no other field.
     for index in 0..<count { memory.write64(table.advanced(by: index * 8), first &+ index * size) }
     tables.counts[tables.index(table)] = UInt16(truncatingIfNeeded: count)
-    let pointer = format.tableEntry(table, level: level)
+    let pointer = format.tableEntry(tables.reference(table), level: level)
     memory.write64(place, pointer)
     return pointer
   }

@@ -33,7 +33,8 @@ extension VTdDriver {
       do throws(PageTableError) {
         let builder = try PageTableBuilder(format, in: tables)
         return enter(
-          stages: .firstStage, id: id, tables: .first(builder), firstStage: ownTable(GuestPhysicalAddress(builder.root.rawValue)))
+          stages: .firstStage, id: id, tables: .first(builder),
+          firstStage: ownTable(GuestPhysicalAddress(builder.root.rawValue), levels: format.rootLevel))
       } catch {
         domainIDs.free(id)
         throw .pageTable(error)
@@ -118,6 +119,6 @@ extension VTdDriver {
         frames.append(builder.root)
       }
     } catch { throw .pageTable(error) }
-    return frames + (domain.guestTables?.frames ?? [])
+    return frames + (domain.guestTables?.memory.guestFrames ?? [])
   }
 }

@@ -41,12 +41,12 @@ extension VTdDriver {
     let format = try firstStageFormat()
     let id = try newID(wanted)
     do throws(HostDriverError) {
-      let guest = guestTables(of: parent)
+      let guest = try guestTables(of: parent)
       let builder: PageTableBuilder<X86FirstStage>
       do throws(PageTableError) { builder = try PageTableBuilder(format, in: guest.memory) } catch { throw .pageTable(error) }
-      let root = GuestPhysicalAddress(builder.root.rawValue)
       return enter(
-        stages: .nested, id: id, tables: .first(builder), firstStage: ownTable(root, levels: format.rootLevel), parent: parent)
+        stages: .nested, id: id, tables: .first(builder),
+        firstStage: ownTable(guest.address(of: builder.root), levels: format.rootLevel), parent: parent)
     } catch {
       domainIDs.free(id)
       throw error
@@ -72,6 +72,15 @@ extension VTdDriver {
       guard other.levels == table.levels, other.extendedAccessed == table.extendedAccessed else { throw .conflictingTables(table.root) }
     }
     return enter(stages: .nested, id: try newID(domain), tables: .none, firstStage: table, parent: parent)
+  }
+
+  private func guestTables(of parent: Domain) throws(HostDriverError) -> GuestTables {
+    if let tables = parent.guestTables { return tables }
+    guard case .second(let builder) = parent.tables else { throw .noParent(parent.space) }
+    let made = GuestTables(of: tables, addressWidth: addressWidth, in: builder)
+    parent.guestTables = made
+    parent.addresses.reserve(IOVirtualAddress(made.displacement), length: made.displacement)
+    return made
   }
 
   private func parent(_ space: AddressSpace) throws(HostDriverError) -> Domain {
