@@ -106,7 +106,7 @@ extension RequestContextResolver {
       translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests)
   }
 
-  @inline(never) private mutating func readScalableContext(
+  @inline(never) mutating func readScalableContext(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ScalableContextEntry, StructureFault> {
     let rootPlace = root.advanced(by: UInt64(request.requester.bus) * ScalableRootEntry.byteCount)
@@ -128,7 +128,7 @@ extension RequestContextResolver {
     return .success(entry)
   }
 
-  @inline(never) private mutating func readPASIDEntry(
+  @inline(never) mutating func readPASIDEntry(
     _ pasid: PASID, _ context: ScalableContextEntry, for request: TranslationRequest, at time: inout SimTime,
     through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ConfigurationCaches.PASIDEntry, StructureFault> {
