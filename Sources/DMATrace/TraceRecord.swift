@@ -75,6 +75,9 @@ import Hardware
     set { pasidField = newValue.map { $0.rawValue &+ 1 } ?? 0 }
   }
 
+  /// The requester and the PASID in one word: bits 31:0 the requester, bits 63:32 0 without a PASID, else the PASID and 1.
+  @inlinable public var source: UInt64 { UInt64(requester.rawValue) | UInt64(pasidField) &<< 32 }
+
   /// Whether the record is an access that is translated or was: what a replay counts as a request.
   @inlinable public var isAccess: Bool { operation.isAccess }
 }

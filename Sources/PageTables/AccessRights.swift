@@ -24,6 +24,9 @@ import Hardware
   /// Everything, for anybody: where an accumulation starts.
   @inlinable public static var all: AccessRights { AccessRights(rawValue: 0x3F) }
 
+  /// Reading and writing, for anybody.
+  @inlinable public static var anyReadOrWrite: AccessRights { AccessRights(rawValue: 0x1B) }
+
   /// The given permissions for privileged and unprivileged requests alike.
   @inlinable public init(both permissions: Permissions) {
     rawValue = permissions.rawValue | (permissions.rawValue &<< 3)

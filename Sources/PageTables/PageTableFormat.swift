@@ -35,6 +35,12 @@ public protocol PageTableFormat: Sendable {
   /// What a walk mostly meets, told by as few instructions as the format allows; false for anything that is to be looked at closely.
   func isPlainTable(_ entry: UInt64) -> Bool
 
+  /// Whether `entry` is a well-formed leaf of the last level that needs nothing more: no flag is to be set in it, and the accumulated rights
+  /// are all there is to check; likewise false for anything that is to be looked at closely.
+  ///
+  /// - Parameter dirty: Whether the leaf must be marked dirty.
+  func isPlainLeaf(_ entry: UInt64, dirty: Bool) -> Bool
+
   /// Where a table entry points.
   func nextTable<Table: Address>(_ entry: UInt64, level: UInt8) -> Table
 

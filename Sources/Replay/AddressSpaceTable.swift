@@ -27,10 +27,14 @@ struct AddressSpaceTable: ~Copyable {
   }
 
   /// The space that a source's requests go to; `nil` if it is not attached.
-  @inline(__always) mutating func space(_ requester: RequesterID, _ pasid: PASID?) -> UnsafeMutablePointer<Space>? {
-    let source = Self.source(requester, pasid)
-    if source == lastSource { return last }
-    return select(source)
+  mutating func space(_ requester: RequesterID, _ pasid: PASID?) -> UnsafeMutablePointer<Space>? {
+    select(Self.source(requester, pasid))
+  }
+
+  /// Whether the source is the one that was asked for last, and the page of its address is mapped.
+  @inline(__always) mutating func hasTouched(_ address: IOVirtualAddress, by source: UInt64) -> Bool {
+    if source == lastSource, let last { return last.pointee.pages.hasBit(address) }
+    return false
   }
 
   private mutating func select(_ source: UInt64) -> UnsafeMutablePointer<Space>? {

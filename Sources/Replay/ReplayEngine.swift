@@ -19,6 +19,9 @@ public final class ReplayEngine {
   private let statisticsBox = UniqueBox(ReplayStatistics())
   let statistics: UnsafeMutablePointer<ReplayStatistics>
   private let loopBox: UniqueBox<ServerPool>
+  // The answer to the last request.
+  private let responseBox = UniqueBox(TranslationResponse())
+  let response: UnsafeMutablePointer<TranslationResponse>
   private let spacesBox = UniqueBox(AddressSpaceTable())
   let spaces: UnsafeMutablePointer<AddressSpaceTable>
   let unit: RemappingUnit
@@ -41,7 +44,6 @@ public final class ReplayEngine {
     var lastCompletion = SimTime.zero
     var ignored = IgnoredRecords()
     var baseline = UnitCounters()
-    var response = TranslationResponse()
     /// What the driver puts off is due then.
     var driverDue = SimTime.never
   }
@@ -66,6 +68,7 @@ public final class ReplayEngine {
     passesThrough = configuration.stages == .passThrough
     statistics = statisticsBox.pointer
     spaces = spacesBox.pointer
+    response = responseBox.pointer
     state = State()
     state.driverDue = driver.nextDue
   }
@@ -123,8 +126,6 @@ public final class ReplayEngine {
     _ record: UnsafePointer<TraceRecord>, _ index: UInt64, _ state: inout State, _ observer: inout Observer
   ) throws(ReplayError) {
     let address = record.pointee.address
-    let requester = record.pointee.requester
-    let pasid = record.pointee.pasid
     var arrival = record.pointee.time
     var server: UInt32 = 0
     if isClosedLoop, let grant = loopBox.pointer.pointee.reserve(at: .zero) {
@@ -136,36 +137,60 @@ public final class ReplayEngine {
     let (sum, overflow) = address.rawValue.addingReportingOverflow(length &- 1)
     guard !overflow else { throw .wraps(record: index, address: address, length: length) }
     let last = IOVirtualAddress(sum)
-    if firstTouch { try touch(address, last, requester, pasid, index, &state) }
-    let operation = record.pointee.operation
-    let kind: TranslationRequest.Kind =
-      operation == .translatedRead || operation == .translatedWrite ? .translated : .untranslated
-    let access: AccessKind =
-      operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
-    let attributes = Self.attributes(of: record)
+    let source = record.pointee.source
+    let isWithinPage = address.pageNumber(12) == last.pageNumber(12)
+    if firstTouch, !isWithinPage || !spaces.pointee.hasTouched(address, by: source) { try touch(record, last, index, &state) }
     state.accesses &+= 1
-    var from = address
+    var request =
+      Self.plainRequest(record, address, source) ?? Self.request(of: record, to: last)
+    var isLastPiece = isWithinPage
     while true {
-      let pageEnd = IOVirtualAddress(from.rawValue | 4095)
-      let isLast = pageEnd >= last
-      let bytes = (isLast ? last : pageEnd).distance(from: from) &+ 1
-      let request = TranslationRequest(
-        access, at: from, length: UInt32(truncatingIfNeeded: bytes), by: requester, pasid: pasid, kind: kind, attributes: attributes)
-      unit.translate(request, at: arrival, into: &state.response)
-      if state.response.fault != nil { machine.deliverInterrupts() }
-      observer.observe(index, request, state.response)
-      statistics.pointee.record(request, state.response, bytes: bytes, isLastPiece: isLast)
-      if isLast { break }
-      from = pageEnd.advanced(by: 1)
+      unit.translate(request, at: arrival, into: &response.pointee)
+      if response.pointee.fault != nil { machine.deliverInterrupts() }
+      observer.observe(index, request, response.pointee)
+      statistics.pointee.record(request, UnsafePointer(response), isLastPiece: isLastPiece)
+      if isLastPiece { break }
+      isLastPiece = Self.goOn(&request, to: last)
     }
     state.firstArrival = min(state.firstArrival, arrival)
-    state.lastCompletion = max(state.lastCompletion, state.response.completion)
-    if isClosedLoop { loopBox.pointer.pointee.release(server, at: state.response.completion) }
+    state.lastCompletion = max(state.lastCompletion, response.pointee.completion)
+    if isClosedLoop { loopBox.pointer.pointee.release(server, at: response.pointee.completion) }
   }
 
-  @inline(__always) private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
+  /// The request of an untranslated access without attributes that ends in its page; `nil` for any other, which takes longer.
+  @inline(__always) private static func plainRequest(
+    _ record: UnsafePointer<TraceRecord>, _ address: IOVirtualAddress, _ source: UInt64
+  ) -> TranslationRequest? {
+    let length = record.pointee.length
+    guard record.pointee.attributes.rawValue == 0, length &- 1 <= 4095 &- address.pageOffset(12),
+      let access = AccessKind(rawValue: record.pointee.operation.rawValue)
+    else { return nil }
+    return TranslationRequest(
+      access, at: address, length: UInt32(truncatingIfNeeded: length), by: TranslationRequest.Sender(word: source))
+  }
+
+  /// The request of a record, as far as its first page goes.
+  @inline(never) private static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
+    let operation = record.pointee.operation
+    let isTranslated = operation == .translatedRead || operation == .translatedWrite
+    let access: AccessKind = operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
+    let address = record.pointee.address
+    let end = min(last, IOVirtualAddress(address.rawValue | 4095))
+    return TranslationRequest(
+      access, at: address, length: UInt32(truncatingIfNeeded: end.distance(from: address) &+ 1), by: record.pointee.requester,
+      pasid: record.pointee.pasid, kind: isTranslated ? .translated : .untranslated, attributes: attributes(of: record))
+  }
+
+  /// Makes a request that of the next page of its record, and tells whether that is the last one.
+  @inline(never) private static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
+    let from = request.address.advanced(by: UInt64(request.length))
+    let end = min(last, IOVirtualAddress(from.rawValue | 4095))
+    request = TranslationRequest(request, at: from, length: UInt32(truncatingIfNeeded: end.distance(from: from) &+ 1))
+    return end == last
+  }
+
+  private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
     let given = record.pointee.attributes
-    if given.rawValue == 0, record.pointee.length != 0 { return [] }
     var attributes: TranslationRequest.Attributes = []
     if given.contains(.privileged) { attributes.insert(.privileged) }
     if given.contains(.execute) { attributes.insert(.execute) }
@@ -177,21 +202,21 @@ public final class ReplayEngine {
 
   // MARK: First touch
 
-  @inline(__always) private func touch(
-    _ first: IOVirtualAddress, _ last: IOVirtualAddress, _ requester: RequesterID, _ pasid: PASID?, _ index: UInt64,
-    _ state: inout State
+  @inline(never) private func touch(
+    _ record: UnsafePointer<TraceRecord>, _ last: IOVirtualAddress, _ index: UInt64, _ state: inout State
   ) throws(ReplayError) {
-    guard let space = spaces.pointee.space(requester, pasid) else {
-      let made = try makeSpace(for: nil, passThrough: passesThrough, index)
-      try attach(requester, pasid, to: made, index)
-      return try touch(first, last, requester, pasid, index, &state)
+    let space: UnsafeMutablePointer<AddressSpaceTable.Space>
+    if let known = spaces.pointee.space(record.pointee.requester, record.pointee.pasid) {
+      space = known
+    } else {
+      space = try makeSpace(for: nil, passThrough: passesThrough, index)
+      try attach(record.pointee.requester, record.pointee.pasid, to: space, index)
     }
     if passesThrough { return }
-    if space.pointee.pages.hasBit(first), last.pageNumber(pageSizeLog2) == first.pageNumber(pageSizeLog2) { return }
-    try mapUntouched(first, last, in: space, index, &state)
+    try mapUntouched(record.pointee.address, last, in: space, index, &state)
   }
 
-  @inline(never) private func mapUntouched(
+  private func mapUntouched(
     _ first: IOVirtualAddress, _ last: IOVirtualAddress, in space: UnsafeMutablePointer<AddressSpaceTable.Space>, _ index: UInt64,
     _ state: inout State
   ) throws(ReplayError) {

@@ -21,13 +21,16 @@ import PageTables
     public var entry: IOTLBEntry
     /// The context tag of what it will fill into the paging-structure caches.
     public var tableContext: UInt64
-    /// What it will fill there; the first `descentCount` are valid.
-    public var descents: InlineArray<5, TimedProbe.Descent>
-    /// How many descents there are.
-    public var descentCount: Int
+    /// How many upper-level entries it will fill there: so many of its `descents` are valid.
+    public var descentCount: UInt32
     @usableFromInline var next: UInt32
+    // Where it begins its chain, or would.
+    @usableFromInline var bucket: UInt32
     @usableFromInline var isCancelled: Bool
   }
+
+  /// The most upper-level entries that a walk can fill.
+  @inlinable public static var descentLimit: Int { 5 }
 
   @frozen @usableFromInline struct Due: BitwiseCopyable {
     @usableFromInline var time: SimTime
@@ -46,6 +49,7 @@ import PageTables
 
   @usableFromInline var firstDone: SimTime = .never
   @usableFromInline var walks: UnsafeMutablePointer<Walk>
+  @usableFromInline var descents: UnsafeMutablePointer<TimedProbe.Descent>
   @usableFromInline var buckets: UnsafeMutablePointer<UInt32>
   // A ring of the walks in order of completion, from `head` up to `tail`, both counted through.
   @usableFromInline var order: UnsafeMutablePointer<Due>
@@ -58,6 +62,7 @@ import PageTables
   /// No walks under way.
   public init() {
     walks = storage.array(uninitialized: capacity)
+    descents = storage.array(uninitialized: capacity * Self.descentLimit)
     buckets = storage.array(capacity * 2, of: .max)
     order = storage.array(capacity, of: Due(time: .zero, slot: 0))
     chainFree(from: 0)
@@ -68,16 +73,27 @@ import PageTables
     UnsafeRawPointer(walk).advanced(by: MemoryLayout<Walk>.offset(of: \.entry) ?? 24).assumingMemoryBound(to: IOTLBEntry.self)
   }
 
-  @inlinable mutating func bucket(_ page: UInt64, _ context: UInt64) -> Int {
+  /// The upper-level entries that a walk will fill.
+  @inlinable mutating func descents(of walk: UnsafePointer<Walk>) -> UnsafeMutablePointer<TimedProbe.Descent> {
+    descents + (walk - UnsafePointer(walks)) &* Self.descentLimit
+  }
+
+  /// Where walks of a page under a context tag are looked for; good until the next walk begins.
+  @inlinable @inline(__always) public mutating func bucket(_ address: IOVirtualAddress, context: UInt64) -> UInt32 {
+    bucket(address.pageNumber(12), context)
+  }
+
+  @inlinable @inline(__always) mutating func bucket(_ page: UInt64, _ context: UInt64) -> UInt32 {
     let hash = (page &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
-    return Int(truncatingIfNeeded: hash &>> 32) & (capacity &* 2 &- 1)
+    return UInt32(truncatingIfNeeded: hash &>> 32) & UInt32(truncatingIfNeeded: capacity &* 2 &- 1)
   }
 
   /// The walk under way for the 4 KiB page of `address` under a context tag, if there is one that will fill.
-  @inlinable @inline(__always) public mutating func find(_ address: IOVirtualAddress, context: UInt64) -> UnsafePointer<Walk>? {
-    if head == tail { return nil }
+  @inlinable @inline(__always) public mutating func find(
+    _ address: IOVirtualAddress, context: UInt64, in bucket: UInt32
+  ) -> UnsafePointer<Walk>? {
     let page = address.pageNumber(12)
-    var slot = buckets[bucket(page, context)]
+    var slot = buckets[Int(bucket)]
     while slot != .max {
       let walk = walks + Int(slot)
       if walk.pointee.address.pageNumber(12) == page, walk.pointee.context == context { return UnsafePointer(walk) }
@@ -91,19 +107,23 @@ import PageTables
   ///
   /// The fields are written where they stay, because copying a structure that has just been put together waits for the walk's own reads.
   @inlinable @inline(__always) public mutating func begin(
-    _ address: IOVirtualAddress, context: UInt64, until done: SimTime
+    _ address: IOVirtualAddress, context: UInt64, in bucket: UInt32, until done: SimTime
   ) -> UnsafeMutablePointer<Walk> {
-    if tail &- head == capacity { grow() }
+    var place = bucket
+    if tail &- head == capacity {
+      grow()
+      place = self.bucket(address, context: context)
+    }
     let slot = free
     let walk = walks + Int(truncatingIfNeeded: slot)
     free = walk.pointee.next
-    let place = bucket(address.pageNumber(12), context)
     walk.pointee.address = address
     walk.pointee.context = context
     walk.pointee.done = done
     walk.pointee.isCancelled = false
-    walk.pointee.next = buckets[place]
-    buckets[place] = slot
+    walk.pointee.bucket = place
+    walk.pointee.next = buckets[Int(place)]
+    buckets[Int(place)] = slot
     var position = tail
     let mask = capacity &- 1
     while position > head, order[(position &- 1) & mask].time > done {
@@ -133,7 +153,7 @@ import PageTables
 
   @inlinable @inline(__always) mutating func unlink(_ slot: UInt32) {
     let walk = walks + Int(slot)
-    let place = bucket(walk.pointee.address.pageNumber(12), walk.pointee.context)
+    let place = Int(walk.pointee.bucket)
     if buckets[place] == slot {
       buckets[place] = walk.pointee.next
       return
@@ -162,19 +182,20 @@ import PageTables
   ) {
     for position in head..<tail {
       let walk = walks + Int(order[position & (capacity - 1)].slot)
+      let descents = descents(of: UnsafePointer(walk))
       var kept = 0
-      for index in 0..<walk.pointee.descentCount {
-        let descent = walk.pointee.descents[index]
+      for index in 0..<Int(walk.pointee.descentCount) {
+        let descent = descents[index]
         let size = UInt64(coverLog2 + 9 * (descent.level - 2))
         let page = walk.pointee.address.rawValue >> size
         let covered = range.map { ($0.lowerBound >> size...$0.upperBound >> size).contains(page) } ?? true
         let entry = PagingStructureEntry(
           table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace, rights: descent.rights)
         if covered, matches(entry) { continue }
-        walk.pointee.descents[kept] = descent
+        descents[kept] = descent
         kept += 1
       }
-      walk.pointee.descentCount = kept
+      walk.pointee.descentCount = UInt32(kept)
     }
   }
 
@@ -188,6 +209,7 @@ import PageTables
     let old = capacity
     let due = (head..<tail).map { order[$0 & (old - 1)] }
     storage.extend(&walks, from: old, to: old * 2)
+    storage.extend(&descents, from: old * Self.descentLimit, to: old * 2 * Self.descentLimit)
     storage.extend(&order, from: old, to: old * 2)
     storage.extend(&buckets, from: 0, to: old * 4, with: .max)
     capacity = old * 2
@@ -196,8 +218,9 @@ import PageTables
     tail = old
     for slot in 0..<old where !walks[slot].isCancelled {
       let place = bucket(walks[slot].address.pageNumber(12), walks[slot].context)
-      walks[slot].next = buckets[place]
-      buckets[place] = UInt32(slot)
+      walks[slot].bucket = place
+      walks[slot].next = buckets[Int(place)]
+      buckets[Int(place)] = UInt32(slot)
     }
     chainFree(from: old)
   }

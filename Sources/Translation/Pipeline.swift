@@ -7,7 +7,12 @@ import PageTables
 /// reservation; a walk's fills land when it is done, before the first request that arrives then or later.
 @frozen public struct Pipeline: ~Copyable {
   /// What happened at the IOTLB.
-  public var iotlbCounters = CacheCounters()
+  public var iotlbCounters: CacheCounters {
+    mutating get {
+      counters.evictions = iotlb.evictions
+      return counters
+    }
+  }
   /// The walks made.
   public var walks: UInt64 = 0
   /// The table entries read by walks.
@@ -15,6 +20,7 @@ import PageTables
   /// The caches of second-stage upper-level entries.
   public var secondStageCaches: PagingStructureCaches
 
+  @usableFromInline var counters = CacheCounters()
   @usableFromInline var iotlb: IOTLB
   @usableFromInline var missStatus = MissStatus()
   @usableFromInline var walkers: ServerPool
@@ -25,7 +31,11 @@ import PageTables
   @usableFromInline let portBox: UniqueBox<MemoryPort>
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
   @usableFromInline let storage = OwnedStorage()
-  // The tables that the walk in progress comes to.
+  // The last walk: its result, when it was done, what it read, and the tables that it came to.
+  @usableFromInline let walk: UnsafeMutablePointer<Walk<PhysicalAddress>>
+  @usableFromInline var walkEnd = SimTime.zero
+  @usableFromInline var walkMemoryReads: UInt16 = 0
+  @usableFromInline var descentCount = 0
   @usableFromInline let descents: UnsafeMutablePointer<TimedProbe.Descent>
 
   /// A pipeline with empty caches in front of `memory`.
@@ -39,7 +49,8 @@ import PageTables
     ingress = SlotCalendar(slot: parameters.ingressInterval)
     portBox = UniqueBox(MemoryPort(parameters.memory))
     port = portBox.pointer
-    descents = storage.array(uninitialized: 5)
+    walk = storage.array(uninitialized: 1)
+    descents = storage.array(uninitialized: MissStatus.descentLimit)
   }
 
   /// The way to memory.
@@ -51,7 +62,7 @@ import PageTables
   ///
   /// The response is written where the caller keeps it: copying one that has just been put together would make each walk wait for the one
   /// before.
-  @inlinable public mutating func translate<Resolver: ContextResolver & ~Copyable>(
+  @inlinable @inline(__always) public mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ request: TranslationRequest, at now: SimTime, resolver: inout Resolver, into response: inout TranslationResponse
   ) {
     let start = ingress.reserve(at: now)
@@ -77,12 +88,12 @@ import PageTables
     }
     response.latency.iotlb = iotlbLatency
     response.completion += iotlbLatency
-    iotlbCounters.lookups &+= 1
+    counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
       entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
     {
-      iotlbCounters.hits &+= 1
+      counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
     } else {
       miss(&response, request, demand, context: context, resolver: &resolver)
@@ -131,10 +142,11 @@ import PageTables
     resolver: inout Resolver
   ) {
     let now = response.completion
-    if let walk = missStatus.find(request.address, context: context) {
+    let bucket = missStatus.bucket(request.address, context: context)
+    if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
       if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
-        iotlbCounters.merges &+= 1
+        counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
         response.latency.merge = response.completion - now
@@ -142,7 +154,7 @@ import PageTables
         return
       }
     }
-    iotlbCounters.misses &+= 1
+    counters.misses &+= 1
     response.outcome = .miss
     var time = now
     let resolution = resolver.resolve(request, at: &time, through: port)
@@ -150,13 +162,13 @@ import PageTables
     response.completion = time
     switch resolution {
     case .fault(let fault): response.fault = fault
-    case .context(let resolved): translate(&response, request, demand, context: context, resolved, resolver: &resolver)
+    case .context(let resolved): translate(&response, request, demand, context: context, bucket, resolved, resolver: &resolver)
     }
   }
 
   @inlinable @inline(__always) mutating func translate<Resolver: ContextResolver & ~Copyable>(
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
-    _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
+    _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
     switch resolved.pointee.secondStage {
     case .none:
@@ -165,71 +177,84 @@ import PageTables
       response.rights = .all
       response.snoop = resolved.pointee.forcesSnoop
     case .vtd(let format):
-      walkSecondStage(format, &response, request, demand, context: context, resolved, resolver: &resolver)
+      walkSecondStage(format, &response, request, demand, context: context, bucket, resolved, resolver: &resolver)
     }
   }
 
   @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
     _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
-    context: UInt64, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
+    context: UInt64, _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
-    let format = format.pointee
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
-    // Second-stage upper-level entries are shared by everybody in the domain.
-    let tableContext = UInt64(resolved.pointee.domain)
-    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
-    let start = secondStageCaches.deepest(format, from: top, for: request.address, context: tableContext)
-    var probe = TimedProbe(
-      from: grant.start + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
-    let walk: Walk<PhysicalAddress> = Walker.walk(
-      format, from: start, for: request.address, demand: demand, in: memory, probe: &probe)
-    walkers.release(grant.server, at: probe.time)
-    walks &+= 1
-    walkReads &+= UInt64(probe.reads)
-    response.memoryReads = probe.reads
-    response.latency.memory = probe.time - grant.start
-    response.completion = probe.time
-    response.rights = walk.rights
-    guard walk.status == .translated else {
+    walkTables(of: format, resolved, for: request.address, demand: demand, at: grant.start)
+    let done = walkEnd
+    walkers.release(grant.server, at: done)
+    response.memoryReads = walkMemoryReads
+    response.latency.memory = done - grant.start
+    response.completion = done
+    response.rights = walk.pointee.rights
+    guard walk.pointee.status == .translated else {
       let code = resolver.fault(
-        walk.status, isTopEntry: walk.level == format.rootLevel, rights: walk.rights, stages: resolved.pointee.stages,
-        request: request)
+        walk.pointee.status, isTopEntry: walk.pointee.level == format.pointee.rootLevel, rights: walk.pointee.rights,
+        stages: resolved.pointee.stages, request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }
-    let size = format.entrySizeLog2(level: walk.level)
-    let flags = Self.flags(of: walk, format, resolved, sizeLog2: size)
-    response.address = walk.page.advanced(by: request.address.pageOffset(size))
+    let size = format.pointee.entrySizeLog2(level: walk.pointee.level)
+    let flags = Self.flags(of: walk.pointee.entry, walk.pointee.page, format, resolved, sizeLog2: size)
+    response.address = walk.pointee.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
     response.snoop = flags.contains(.snoop)
-    let fill = missStatus.begin(request.address, context: context, until: probe.time)
-    fill.pointee.entry.page = walk.page
+    let fill = missStatus.begin(request.address, context: context, in: bucket, until: done)
+    fill.pointee.entry.page = walk.pointee.page
     fill.pointee.entry.domain = resolved.pointee.domain
     fill.pointee.entry.addressSpace = resolved.pointee.addressSpace
-    fill.pointee.entry.rights = walk.rights
+    fill.pointee.entry.rights = walk.pointee.rights
     fill.pointee.entry.sizeLog2 = size
     fill.pointee.entry.flags = flags
     fill.pointee.entry.stages = resolved.pointee.stages
-    fill.pointee.tableContext = tableContext
+    fill.pointee.tableContext = UInt64(resolved.pointee.domain)
     fill.pointee.descentCount = 0
-    if probe.descentCount > 0 { keepDescents(probe.descentCount, in: fill) }
+    if descentCount > 0 { keepDescents(in: fill) }
   }
 
-  @usableFromInline mutating func keepDescents(_ count: Int, in fill: UnsafeMutablePointer<MissStatus.Walk>) {
-    for index in 0..<count { fill.pointee.descents[index] = descents[index] }
-    fill.pointee.descentCount = count
+  /// Walks from where the paging-structure caches lead, and leaves the result in `walk` and beside it.
+  ///
+  /// On its own, so that the way down has the registers for itself.
+  @inlinable @inline(never) mutating func walkTables<Format: PageTableFormat>(
+    of format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
+    at time: SimTime
+  ) {
+    let format = format.pointee
+    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
+    // Second-stage upper-level entries are shared by everybody in the domain.
+    let start = secondStageCaches.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
+    var probe = TimedProbe(
+      from: time + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
+    walk.pointee = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    walks &+= 1
+    walkReads &+= UInt64(probe.reads)
+    walkMemoryReads = probe.reads
+    walkEnd = probe.time
+    descentCount = probe.descentCount
   }
 
-  @inlinable static func flags<Format: PageTableFormat>(
-    of walk: Walk<PhysicalAddress>, _ format: Format, _ resolved: UnsafePointer<TranslationContext>, sizeLog2: UInt8
+  @usableFromInline mutating func keepDescents(in fill: UnsafeMutablePointer<MissStatus.Walk>) {
+    missStatus.descents(of: UnsafePointer(fill)).update(from: descents, count: descentCount)
+    fill.pointee.descentCount = UInt32(descentCount)
+  }
+
+  @inlinable @inline(__always) static func flags<Format: PageTableFormat>(
+    of leaf: UInt64, _ page: PhysicalAddress, _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>,
+    sizeLog2: UInt8
   ) -> IOTLBEntry.Flags {
     var flags: IOTLBEntry.Flags = []
-    if format.needsDirtyUpdate(walk.entry) { flags.insert(.writeNeedsWalk) }
-    if resolved.pointee.forcesSnoop || format.forcesSnoop(walk.entry) { flags.insert(.snoop) }
+    if format.pointee.needsDirtyUpdate(leaf) { flags.insert(.writeNeedsWalk) }
+    if resolved.pointee.forcesSnoop || format.pointee.forcesSnoop(leaf) { flags.insert(.snoop) }
     if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
-    if sizeLog2 > 12, format.forbids(overlapping: walk.page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
+    if sizeLog2 > 12, format.pointee.forbids(overlapping: page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
     return flags
   }
 
@@ -240,15 +265,15 @@ import PageTables
     while missStatus.nextDone <= time, missStatus.count > 0 {
       guard let walk = missStatus.finishNext() else { continue }
       iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
-      iotlbCounters.fills &+= 1
+      counters.fills &+= 1
       if walk.pointee.descentCount > 0 { fillTables(walk) }
     }
-    iotlbCounters.evictions = iotlb.evictions
   }
 
   @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {
-    for index in 0..<walk.pointee.descentCount {
-      let descent = walk.pointee.descents[index]
+    let descents = missStatus.descents(of: walk)
+    for index in 0..<Int(walk.pointee.descentCount) {
+      let descent = descents[index]
       secondStageCaches.insert(
         level: descent.level, tag: walk.pointee.address.pageNumber(3 + 9 * descent.level), context: walk.pointee.tableContext,
         PagingStructureEntry(
@@ -276,7 +301,7 @@ import PageTables
       let covered = range.map { $0.lowerBound <= last && base <= $0.upperBound } ?? true
       return covered && matches(walk.context, walk.entry)
     }
-    iotlbCounters.invalidations += UInt64(removed + cancelled)
+    counters.invalidations += UInt64(removed + cancelled)
   }
 
   /// Forgets second-stage upper-level entries, and what walks under way have found of them, that `matches` accepts; if a range is given, those

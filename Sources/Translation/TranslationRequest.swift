@@ -43,6 +43,9 @@ import Hardware
     /// Requester 0 without PASID.
     @inlinable public init() { word = 0 }
 
+    /// A requester and PASID in one word: bits 31:0 the requester, bits 63:32 0 without a PASID, else the PASID and 1.
+    @inlinable public init(word: UInt64) { self.word = word }
+
     /// A requester, and the PASID that its request carries, if any.
     @inlinable public init(_ requester: RequesterID, _ pasid: PASID?) {
       word = UInt64(requester.rawValue) | (pasid.map { UInt64($0.rawValue &+ 1) } ?? 0) &<< 32
@@ -67,6 +70,20 @@ import Hardware
       UInt64(length) | UInt64(access.rawValue) &<< 32 | UInt64(kind.rawValue) &<< 40 | UInt64(attributes.rawValue) &<< 48
   }
 
+  /// The same request of another piece of memory.
+  @inlinable public init(_ other: TranslationRequest, at address: IOVirtualAddress, length: UInt32) {
+    self.address = address
+    sender = other.sender
+    details = other.details & ~0xFFFF_FFFF | UInt64(length)
+  }
+
+  /// A request of the given sender, without attributes.
+  @inlinable public init(_ access: AccessKind, at address: IOVirtualAddress, length: UInt32, by sender: Sender) {
+    self.address = address
+    self.sender = sender
+    details = UInt64(length) | UInt64(access.rawValue) &<< 32
+  }
+
   /// The bytes that are accessed; 0 for a translation request.
   @inlinable public var length: UInt32 { UInt32(truncatingIfNeeded: details) }
   /// Who asks.
@@ -78,8 +95,7 @@ import Hardware
   }
   /// What the access does.
   @inlinable public var access: AccessKind {
-    let field = details &>> 32 & 0xFF
-    return field == 0 ? .read : field == 1 ? .write : .atomic
+    AccessKind(rawValue: UInt8(truncatingIfNeeded: details &>> 32)) ?? .atomic
   }
   /// How the address is to be taken.
   @inlinable public var kind: Kind {

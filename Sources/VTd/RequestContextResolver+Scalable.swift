@@ -40,7 +40,11 @@ extension RequestContextResolver {
   @inline(__always) private mutating func requestFault(_ request: TranslationRequest, _ context: ScalableContextEntry) -> FaultReason? {
     if request.kind != .untranslated, !context.deviceTLBEnabled { return .deviceTLBNotEnabled }
     guard let pasid = request.pasid else { return nil }
-    guard context.pasidEnabled else { return .pasidNotEnabled }
+    if request.kind == .translated {
+      guard context.pasidInTranslatedRequests else { return .translatedPASIDNotEnabled }
+    } else {
+      guard context.pasidEnabled else { return .pasidNotEnabled }
+    }
     if UInt64(pasid.rawValue) >> pasidWidth != 0 { return .pasidBeyondWidth }
     if pasid.rawValue >= context.pasidLimit { return .pasidBeyondDirectory }
     let requesterPASID = context.requesterPASID
@@ -57,28 +61,34 @@ extension RequestContextResolver {
     recentInputWidth = entry.pointee.inputWidth
     var translation = entry.pointee.translation
     if context.faultProcessingDisabled { translation.reportsFaults = false }
-    if let reason = privilegeFault(request, context, allowsSupervisor: entry.pointee.allowsSupervisor) {
+    let reason = privilegeFault(
+      request, context, allowsSupervisor: entry.pointee.allowsSupervisor, allowsExecution: entry.pointee.allowsExecution)
+    if let reason {
       return .fault(fault(reason, reported: translation.reportsFaults))
     }
+    if request.isInterruptTranslation { return interruptTranslation() }
     if request.address.rawValue >> entry.pointee.inputWidth != 0 {
       let isPassThrough = translation.stages == .passThrough
       return .fault(
         fault(isPassThrough ? .scalableBeyondHostWidth : .secondStageBeyondWidth, reported: translation.reportsFaults))
     }
-    if translation.stages == .passThrough, InterruptAddressRange.contains(request.address) {
+    // Translation requests to it are answered, not refused (conditions S.1 to S.3 of table 30).
+    if translation.stages == .passThrough, InterruptAddressRange.contains(request.address), request.kind == .untranslated {
       return .fault(fault(.scalableInterruptRange, reported: translation.reportsFaults))
     }
     return resolved(translation)
   }
 
   @inline(__always) private mutating func privilegeFault(
-    _ request: TranslationRequest, _ context: ScalableContextEntry, allowsSupervisor: Bool
+    _ request: TranslationRequest, _ context: ScalableContextEntry, allowsSupervisor: Bool, allowsExecution: Bool
   ) -> FaultReason? {
-    let byPASID = request.pasid != nil
-    if byPASID, request.attributes.contains(.execute) { return .executeRequest }
-    let privileged =
-      byPASID ? request.attributes.contains(.privileged) : usesRequesterPrivilege && context.requesterPrivileged
-    return privileged && !allowsSupervisor ? .supervisorRequest : nil
+    if request.executes, !allowsExecution { return .executeRequest }
+    return !allowsSupervisor && (request.isPrivileged || makesPrivileged(request, context)) ? .supervisorRequest : nil
+  }
+
+  // RID_PRIV: a request without PASID is privileged because its requester is.
+  @inline(__always) private mutating func makesPrivileged(_ request: TranslationRequest, _ context: ScalableContextEntry) -> Bool {
+    request.pasid == nil && usesRequesterPrivilege && context.requesterPrivileged
   }
 
   // The translation that a valid PASID entry asks for; `nil` for stages that this unit does not have.
@@ -103,7 +113,8 @@ extension RequestContextResolver {
     case .firstStage, .nested, nil: return nil
     }
     return ConfigurationCaches.PASIDEntry(
-      translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests)
+      translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests,
+      allowsExecution: servesExecuteRequests && entry.executeRequests)
   }
 
   @inline(never) mutating func readScalableContext(
@@ -123,9 +134,21 @@ extension RequestContextResolver {
     let place = half.contextTable.advanced(by: index * ScalableContextEntry.byteCount)
     guard let words = fetch(SIMD4<UInt64>.self, at: place, time: &time, through: port) else { return stop(.scalableContextAccess) }
     let entry = ScalableContextEntry(words: words)
-    if let reason = rules.pointer.pointee.fault(in: entry) { return stop(reason, reported: !entry.faultProcessingDisabled) }
+    if let reason = rules.pointer.pointee.fault(in: entry) {
+      return stop(requestFaultBefore(reason, request, entry) ?? reason, reported: !entry.faultProcessingDisabled)
+    }
     caches.insert(context: words, domain: nil, of: request.requester, ready: time)
     return .success(entry)
+  }
+
+  // A request that may not carry its PASID meets that before EPTR contradicts PASIDE (VT-d rev 5.10 table 30, SCT.4.3).
+  private mutating func requestFaultBefore(
+    _ reason: FaultReason, _ request: TranslationRequest, _ entry: ScalableContextEntry
+  ) -> FaultReason? {
+    guard reason == .scalableContextInvalid, request.pasid != nil, request.kind != .translated, !entry.pasidEnabled else { return nil }
+    var other = entry
+    other.pasidInTranslatedRequests = false
+    return rules.pointer.pointee.fault(in: other) == nil ? requestFault(request, other) : nil
   }
 
   @inline(never) mutating func readPASIDEntry(
@@ -143,7 +166,8 @@ extension RequestContextResolver {
     let entry = PASIDTableEntry(words: words)
     reports = reports && !entry.faultProcessingDisabled
     if let reason = rules.pointer.pointee.fault(in: entry) {
-      let privilege = privilegeFault(request, context, allowsSupervisor: entry.supervisorRequests)
+      let privilege = privilegeFault(
+        request, context, allowsSupervisor: entry.supervisorRequests, allowsExecution: servesExecuteRequests && entry.executeRequests)
       return stop(reason == .pasidEntryInvalid && requestFaultsBeforeEntryType ? privilege ?? reason : reason, reported: reports)
     }
     // The context's own FPD comes from the context cache on every use.
@@ -161,17 +185,5 @@ extension RequestContextResolver {
     time = port.pointee.read(at: time)
     guard address.rawValue >> hostAddressWidth == 0 else { return nil }
     return memory.read64(address)
-  }
-
-  mutating func scalableReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
-    switch status {
-    case .accessError: isTopEntry ? .secondStageTopAccess : .secondStageAccess
-    case .notPresent, .noRights: .secondStageNotPresent
-    case .malformed: .secondStageReserved
-    case .forbiddenOutput: .scalableInterruptRange
-    case .updateNotCoherent: .secondStageUpdateNotSnooped
-    case .updateFailed: .secondStageUpdateFailed
-    case .permission, .translated: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
-    }
   }
 }

@@ -19,8 +19,9 @@ enum SampleResult {
       response.pageSizeLog2 = number == 19 ? 0 : 12
       response.fault = number == 19 ? TranslationFault(code: 6) : nil
       let request = TranslationRequest(
-        number % 2 == 0 ? .read : .write, at: IOVirtualAddress(0x1000), by: RequesterID(number % 12), pasid: number < 5 ? PASID(7) : nil)
-      statistics.record(request, response, bytes: 64, isLastPiece: true)
+        number % 2 == 0 ? .read : .write, at: IOVirtualAddress(0x1000), length: 64, by: RequesterID(number % 12),
+        pasid: number < 5 ? PASID(7) : nil)
+      statistics.record(request, response, isLastPiece: true)
     }
     var iotlb = CacheCounters()
     (iotlb.lookups, iotlb.hits, iotlb.misses, iotlb.fills, iotlb.evictions) = (20, 15, 5, 5, 1)

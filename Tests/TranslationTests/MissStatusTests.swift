@@ -15,7 +15,9 @@ private final class Registers {
   func begin(
     _ address: UInt64, context: UInt64 = 1, until done: UInt64, number: UInt64 = 0, domain: UInt32 = 1
   ) -> UnsafeMutablePointer<MissStatus.Walk> {
-    let walk = status.begin(IOVirtualAddress(address), context: context, until: SimTime(picoseconds: done))
+    let walk = status.begin(
+      IOVirtualAddress(address), context: context, in: status.bucket(IOVirtualAddress(address), context: context),
+      until: SimTime(picoseconds: done))
     walk.pointee.entry = IOTLBEntry(
       page: PhysicalAddress(number), domain: domain, addressSpace: 0, rights: .all, sizeLog2: 12, flags: [], stages: .second)
     walk.pointee.tableContext = 0
@@ -25,8 +27,10 @@ private final class Registers {
 
   /// The number of the walk found.
   func find(_ address: UInt64, context: UInt64 = 1) -> UInt64? {
-    status.find(IOVirtualAddress(address), context: context)?.pointee.entry.page.rawValue
+    let bucket = status.bucket(IOVirtualAddress(address), context: context)
+    return status.find(IOVirtualAddress(address), context: context, in: bucket)?.pointee.entry.page.rawValue
   }
+  func descents(of walk: UnsafePointer<MissStatus.Walk>) -> UnsafeMutablePointer<TimedProbe.Descent> { status.descents(of: walk) }
   func finishNext() -> UnsafePointer<MissStatus.Walk>? { status.finishNext() }
   /// The number of the walk that ended.
   func finish() -> UInt64? { finishNext()?.pointee.entry.page.rawValue }
@@ -139,12 +143,12 @@ private final class Registers {
       let status = Registers()
       let walk = status.begin(address, until: 10, domain: 1)
       for (index, level) in ([4, 3, 2] as [UInt8]).enumerated() {
-        walk.pointee.descents[index] = TimedProbe.Descent(table: PhysicalAddress(UInt64(level) << 12), level: level, rights: .all)
+        status.descents(of: walk)[index] = TimedProbe.Descent(table: PhysicalAddress(UInt64(level) << 12), level: level, rights: .all)
       }
       walk.pointee.descentCount = 3
       status.forgetTables(covering: range) { $0.domain == domain }
       let finished = try #require(status.finishNext())
-      #expect((0..<finished.pointee.descentCount).map { finished.pointee.descents[$0].level } == kept)
+      #expect((0..<Int(finished.pointee.descentCount)).map { status.descents(of: finished)[$0].level } == kept)
     }
   }
 

@@ -3,7 +3,8 @@
 /// I/O virtual, guest physical and physical addresses are distinct types, so that only a stage of translation can turn one into
 /// another. Arithmetic wraps modulo 2^64 on purpose: addresses come from traces, dumps and guest-visible structures, and a wild one
 /// must be translated (and then fault), never trap the program.
-public protocol Address: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible where RawValue == UInt64 {
+public protocol Address: BitwiseCopyable, RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible
+where RawValue == UInt64 {
   /// The address with the given 64-bit value.
   init(rawValue: UInt64)
 }

@@ -4,6 +4,8 @@
 @frozen @usableFromInline struct Replacement {
   /// The policy without its parameters.
   @usableFromInline enum Kind: UInt8 {
+    /// Least recently used among up to eight ways: a matrix of who was used after whom.
+    case usedAfter
     case leastRecentlyUsed
     case treePseudoLRU
     case firstInFirstOut
@@ -14,7 +16,7 @@
 
   @usableFromInline let kind: Kind
   @usableFromInline let ways: Int
-  /// When a slot was last used or filled (LRU, FIFO), or its uses and fill time (LFU).
+  /// When a slot was last used or filled (LRU, FIFO), or its uses and fill time (LFU); a matrix for each set (LRU among few).
   @usableFromInline let stamps: UnsafeMutablePointer<UInt64>
   /// The inner nodes of each set's tree (pseudo-LRU), one bit each, from bit 1.
   @usableFromInline let trees: UnsafeMutablePointer<UInt64>
@@ -27,7 +29,7 @@
     self.ways = ways
     var seed: UInt64 = 0
     switch policy {
-    case .leastRecentlyUsed: kind = .leastRecentlyUsed
+    case .leastRecentlyUsed: kind = ways <= 8 ? .usedAfter : .leastRecentlyUsed
     case .treePseudoLRU: kind = .treePseudoLRU
     case .firstInFirstOut: kind = .firstInFirstOut
     case .leastFrequentlyUsed: kind = .leastFrequentlyUsed
@@ -44,11 +46,12 @@
 
   /// Notes that a lookup hit `way` of `set`.
   @inlinable @inline(__always) mutating func used(set: Int, way: Int) {
-    if kind == .leastRecentlyUsed { stampLRU(set: set, way: way) } else { usedOtherwise(set: set, way: way) }
+    if kind == .usedAfter { noteUsedAfter(set: set, way: way) } else { usedOtherwise(set: set, way: way) }
   }
 
   @usableFromInline @inline(never) mutating func usedOtherwise(set: Int, way: Int) {
     switch kind {
+    case .usedAfter: noteUsedAfter(set: set, way: way)
     case .leastRecentlyUsed: stampLRU(set: set, way: way)
     case .treePseudoLRU: pointAway(set: set, way: way)
     case .leastFrequentlyUsed: countUse(set: set, way: way)
@@ -58,11 +61,12 @@
 
   /// Notes that `way` of `set` was filled.
   @inlinable @inline(__always) mutating func filled(set: Int, way: Int) {
-    if kind == .leastRecentlyUsed { stampLRU(set: set, way: way) } else { filledOtherwise(set: set, way: way) }
+    if kind == .usedAfter { noteUsedAfter(set: set, way: way) } else { filledOtherwise(set: set, way: way) }
   }
 
   @usableFromInline @inline(never) mutating func filledOtherwise(set: Int, way: Int) {
     switch kind {
+    case .usedAfter: noteUsedAfter(set: set, way: way)
     case .leastRecentlyUsed: stampLRU(set: set, way: way)
     case .firstInFirstOut: stampFIFO(set: set, way: way)
     case .treePseudoLRU: pointAway(set: set, way: way)
@@ -72,8 +76,13 @@
   }
 
   /// The way of a full `set` that makes room; not asked of flush-when-full.
-  @inlinable mutating func victim(set: Int) -> Int {
+  @inlinable @inline(__always) mutating func victim(set: Int) -> Int {
+    kind == .usedAfter ? leastUsedAfter(set: set) : otherVictim(set: set)
+  }
+
+  @inlinable @inline(never) mutating func otherVictim(set: Int) -> Int {
     switch kind {
+    case .usedAfter: leastUsedAfter(set: set)
     case .leastRecentlyUsed, .firstInFirstOut, .leastFrequentlyUsed: lowestStamp(set: set)
     case .treePseudoLRU: followTree(set: set)
     case .random: drawWay()

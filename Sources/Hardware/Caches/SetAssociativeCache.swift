@@ -137,15 +137,31 @@
     ((tag &+ context &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93) &>> 56 | 0x80
   }
 
-  @inlinable @inline(__always) mutating func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
+  // The ways of a word of fingerprints that may hold an entry, as the top bits of their bytes: all that do, and perhaps one just above.
+  @inlinable static func matches(_ fingerprints: UInt64, _ fingerprint: UInt64) -> UInt64 {
     let low: UInt64 = 0x0101_0101_0101_0101
-    let pattern = Self.fingerprint(tag, context) &* low
+    let difference = fingerprints ^ (fingerprint &* low)
+    return (difference &- low) & ~difference & (low &<< 7)
+  }
+
+  @inlinable @inline(__always) mutating func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
+    if fingerprintWords != 1 { return searchWide(set: set, tag: tag, context: context) }
+    var matches = Self.matches(fingerprints[set], Self.fingerprint(tag, context))
+    while matches != 0 {
+      let way = matches.trailingZeroBitCount &>> 3
+      let candidate = entries + (set &* ways &+ way)
+      if candidate.pointee.tag == tag, candidate.pointee.context == context { return way }
+      matches &= matches &- 1
+    }
+    return nil
+  }
+
+  @inlinable @inline(never) mutating func searchWide(set: Int, tag: UInt64, context: UInt64) -> Int? {
+    let fingerprint = Self.fingerprint(tag, context)
     let candidates = entries + set &* ways
     var word = 0
     while word < fingerprintWords {
-      let difference = fingerprints[set &* fingerprintWords &+ word] ^ pattern
-      // A byte of `matches` has its top bit set where `difference` is zero, and perhaps just above such a byte.
-      var matches = (difference &- low) & ~difference & (low &<< 7)
+      var matches = Self.matches(fingerprints[set &* fingerprintWords &+ word], fingerprint)
       while matches != 0 {
         let way = word &* 8 &+ matches.trailingZeroBitCount &>> 3
         if candidates[way].tag == tag, candidates[way].context == context { return way }
@@ -166,7 +182,7 @@
   }
 
   /// Enters a copy of a value that lies in memory.
-  @inlinable public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
+  @inlinable @inline(__always) public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
     guard isPresent else { return }
     if hashed { return insertHashed(Entry(tag: tag, context: context, value: value.pointee)) }
     entries[takeWay(tag: tag, context: context)].value = value.pointee
@@ -174,18 +190,59 @@
 
   /// The slot for an entry, its tag and context written and everything but its value noted.
   @inlinable @inline(__always) mutating func takeWay(tag: UInt64, context: UInt64) -> Int {
+    if fingerprintWords != 1 { return takeWayWide(tag: tag, context: context) }
+    // All ways in one word: what is sought, what is free and what is written are found in it at once.
     let set = setNumber(tag)
-    var way = search(set: set, tag: tag, context: context) ?? freeWay(set)
+    let fingerprint = Self.fingerprint(tag, context)
+    var word = fingerprints[set]
+    var way = -1
+    var matches = Self.matches(word, fingerprint)
+    while matches != 0 {
+      let candidate = matches.trailingZeroBitCount &>> 3
+      let slot = set &* ways &+ candidate
+      if entries[slot].tag == tag, entries[slot].context == context {
+        way = candidate
+        break
+      }
+      matches &= matches &- 1
+    }
     if way < 0 {
-      if replacement.kind == .flushWhenFull {
-        noteEvictions(count)
-        removeAll()
-        way = 0
+      // Valid fingerprints have their top bit set, so its complement marks empty ways.
+      way = (~word & 0x8080_8080_8080_8080).trailingZeroBitCount &>> 3
+      if way < ways {
+        adjustCount(by: 1)
       } else {
-        way = replacement.victim(set: set)
-        noteEvictions(1)
+        way = makeRoom(set: set)
+        word = fingerprints[set]
+        if valid == 0 { adjustCount(by: 1) }
       }
     }
+    let shift = UInt64(truncatingIfNeeded: way &* 8)
+    fingerprints[set] = word & ~(0xFF &<< shift) | fingerprint &<< shift
+    let slot = set &* ways &+ way
+    entries[slot].tag = tag
+    entries[slot].context = context
+    replacement.filled(set: set, way: way)
+    return slot
+  }
+
+  // The way of a full set that makes room.
+  @inlinable @inline(__always) mutating func makeRoom(set: Int) -> Int {
+    if replacement.kind == .flushWhenFull { return flush() }
+    noteEvictions(1)
+    return replacement.victim(set: set)
+  }
+
+  @inlinable @inline(never) mutating func flush() -> Int {
+    noteEvictions(count)
+    removeAll()
+    return 0
+  }
+
+  @inlinable @inline(never) mutating func takeWayWide(tag: UInt64, context: UInt64) -> Int {
+    let set = setNumber(tag)
+    var way = search(set: set, tag: tag, context: context) ?? freeWay(set)
+    if way < 0 { way = makeRoom(set: set) }
     setFingerprint(set: set, way: way, Self.fingerprint(tag, context))
     let slot = set &* ways &+ way
     entries[slot].tag = tag

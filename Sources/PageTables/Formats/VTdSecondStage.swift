@@ -67,7 +67,12 @@ import Hardware
   /// An output in the interrupt range is reported before missing rights.
   public let checksOutputBeforeRights: Bool
 
+  // An entry is plain if these bits of it are exactly those that must be set.
+  @usableFromInline let checkedInTable: UInt64
+  @usableFromInline let checkedInLeaf: UInt64
   @usableFromInline let neededInTable: UInt64
+  @usableFromInline let neededFlags: UInt64
+  @usableFromInline let neededDirty: UInt64
   @usableFromInline let reservedInTable: UInt64
   @usableFromInline let reservedInLeaf4K: UInt64
   @usableFromInline let reservedInLeaf2M: UInt64
@@ -90,7 +95,13 @@ import Hardware
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping
     let leaf = beyondWidth | bit62 | (features.snoopControl ? 0 : EntryBits.snoop)
-    neededInTable = accessedDirty ? EntryBits.accessed : 0
+    neededFlags = accessedDirty ? EntryBits.accessed : 0
+    neededDirty = accessedDirty ? EntryBits.dirty : 0
+    // Rights that are checked at every level make no table entry plain: no entry is 1 in no bits.
+    let table = beyondWidth | EntryBits.transientMapping | EntryBits.snoop | EntryBits.pageSize | neededFlags
+    checkedInTable = features.checksRightsAtEveryLevel ? 0 : table
+    neededInTable = features.checksRightsAtEveryLevel ? 1 : neededFlags
+    checkedInLeaf = leaf | neededFlags
     reservedInTable = beyondWidth | EntryBits.transientMapping | EntryBits.snoop
     reservedInLeaf4K = leaf
     // An unsupported page size makes PS itself the reserved bit.
@@ -121,7 +132,13 @@ import Hardware
 
   /// R or W is set, A as well if it is kept, and neither PS nor a reserved bit.
   @inlinable public func isPlainTable(_ entry: UInt64) -> Bool {
-    entry & (reservedInTable | EntryBits.pageSize) == 0 && entry & 3 != 0 && entry & neededInTable == neededInTable
+    entry & checkedInTable == neededInTable && entry & (EntryBits.read | EntryBits.write) != 0
+  }
+
+  /// R or W is set, A and D as well if they are kept, and no reserved bit.
+  @inlinable public func isPlainLeaf(_ entry: UInt64, dirty: Bool) -> Bool {
+    let needed = neededFlags | (dirty ? neededDirty : 0)
+    return entry & (checkedInLeaf | needed) == needed && entry & (EntryBits.read | EntryBits.write) != 0
   }
 
   /// Bits 51:12.

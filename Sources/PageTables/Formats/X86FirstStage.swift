@@ -79,9 +79,11 @@ import Hardware
 
   @usableFromInline let protectsUserPages: Bool
   @usableFromInline let accessedFlags: UInt64
-  // A table entry is plain if these bits of it are exactly those that must be set.
+  // An entry is plain if these bits of it are exactly those that must be set.
   @usableFromInline let checkedInTable: UInt64
   @usableFromInline let neededInTable: UInt64
+  @usableFromInline let checkedInLeaf: UInt64
+  @usableFromInline let neededInLeaf: UInt64
   @usableFromInline let reservedInTable: UInt64
   @usableFromInline let reservedInLeaf2M: UInt64
   @usableFromInline let reservedInLeaf1G: UInt64
@@ -110,9 +112,13 @@ import Hardware
     accessedFlags = EntryBits.accessed | (extendedAccessed ? EntryBits.extendedAccessed : 0)
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
-    neededInTable = EntryBits.present | accessedFlags
     reservedInTable = beyondWidth
-    checkedInTable = neededInTable | EntryBits.pageSize | beyondWidth
+    // Where there is more to check, no entry is plain: none is 1 in no bits.
+    let needed = EntryBits.present | accessedFlags
+    checkedInTable = features.checksRightsAtEveryLevel ? 0 : needed | EntryBits.pageSize | beyondWidth
+    neededInTable = features.checksRightsAtEveryLevel ? 1 : needed
+    checkedInLeaf = protectsUserPages ? 0 : needed | beyondWidth
+    neededInLeaf = protectsUserPages ? 1 : needed
     reservedInLeaf2M = beyondWidth | UInt64.mask(bits: 13...20)
     // An unsupported page size makes PS itself the reserved bit.
     reservedInLeaf1G = beyondWidth | UInt64.mask(bits: 13...29) | (features.pages1G ? 0 : EntryBits.pageSize)
@@ -160,6 +166,12 @@ import Hardware
 
   /// P and A are set, EA as well if it is kept, and neither PS nor a reserved bit.
   @inlinable public func isPlainTable(_ entry: UInt64) -> Bool { entry & checkedInTable == neededInTable }
+
+  /// P and A are set, EA as well if it is kept, D as well if demanded, and no reserved bit.
+  @inlinable public func isPlainLeaf(_ entry: UInt64, dirty: Bool) -> Bool {
+    let flag = dirty ? EntryBits.dirty : 0
+    return entry & (checkedInLeaf | flag) == neededInLeaf | flag
+  }
 
   /// Bits 51:12.
   @inlinable public func nextTable<Table: Address>(_ entry: UInt64, level: UInt8) -> Table { Table(rawValue: entry & EntryBits.address) }

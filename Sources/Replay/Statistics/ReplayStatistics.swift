@@ -29,25 +29,29 @@ public struct ReplayStatistics: ~Copyable {
   /// The last piece's latency is the record's. A record that any piece of faults counts as faulted, by the code of the first that did.
   ///
   /// - Parameters:
-  ///   - request: What was asked.
+  ///   - request: What was asked: a record, or the part of it that lies in one page.
   ///   - response: What the unit answered.
-  ///   - bytes: The size of the piece.
   ///   - isLastPiece: Whether the record ends here; a record within one page has one piece.
-  @inline(__always) public mutating func record(
-    _ request: TranslationRequest, _ response: TranslationResponse, bytes: UInt64, isLastPiece: Bool
+  @inline(__always) mutating func record(
+    _ request: TranslationRequest, _ response: UnsafePointer<TranslationResponse>, isLastPiece: Bool
   ) {
-    pieces.record(response.outcome, pageSizeLog2: response.pageSizeLog2, access: request.access, isLast: isLastPiece)
-    self.bytes &+= bytes
-    if let fault = response.fault, earlierFault == 0 { earlierFault = fault.code }
+    pieces.record(response.pointee.outcome, pageSizeLog2: response.pointee.pageSizeLog2, access: request.access, isLast: isLastPiece)
+    bytes &+= UInt64(request.length)
+    if let fault = response.pointee.fault, earlierFault == 0 { earlierFault = fault.code }
     guard isLastPiece else { return }
     if earlierFault != 0 {
       faults[Int(earlierFault)] &+= 1
       earlierFault = 0
     }
-    let latency = stages.record(response.latency)
+    let latency = stages.record(response)
     latencies.record(latency)
     requesters.record(request.requester.rawValue, latency)
     if let pasid = request.pasid { pasids.record(pasid.rawValue, latency) }
+  }
+
+  /// Counts a request that is not in a replay's own loop.
+  public mutating func record(_ request: TranslationRequest, _ response: TranslationResponse, isLastPiece: Bool) {
+    withUnsafePointer(to: response) { record(request, $0, isLastPiece: isLastPiece) }
   }
 
   /// Forgets all that was counted: the region of interest begins here.

@@ -30,31 +30,31 @@ struct BreakdownTally {
   ///
   /// Stages are asked one by one: most are empty for most requests, and reading all at once would wait for the words just written by whoever
   /// filled them in, because processors don't forward several narrow stores to a wide load.
-  @inline(__always) mutating func record(_ latency: borrowing LatencyBreakdown) -> SimTime {
+  @inline(__always) mutating func record(_ response: UnsafePointer<TranslationResponse>) -> SimTime {
     var total = SimTime.zero
-    if latency.queueing != .zero {
-      queueing.record(latency.queueing)
-      total += latency.queueing
+    if response.pointee.latency.queueing != .zero {
+      queueing.record(response.pointee.latency.queueing)
+      total += response.pointee.latency.queueing
     }
-    if latency.iotlb != .zero {
-      iotlb.record(latency.iotlb)
-      total += latency.iotlb
+    if response.pointee.latency.iotlb != .zero {
+      iotlb.record(response.pointee.latency.iotlb)
+      total += response.pointee.latency.iotlb
     }
-    if latency.configuration != .zero {
-      configuration.record(latency.configuration)
-      total += latency.configuration
+    if response.pointee.latency.configuration != .zero {
+      configuration.record(response.pointee.latency.configuration)
+      total += response.pointee.latency.configuration
     }
-    if latency.merge != .zero {
-      merge.record(latency.merge)
-      total += latency.merge
+    if response.pointee.latency.merge != .zero {
+      merge.record(response.pointee.latency.merge)
+      total += response.pointee.latency.merge
     }
-    if latency.walkerWait != .zero {
-      walkerWait.record(latency.walkerWait)
-      total += latency.walkerWait
+    if response.pointee.latency.walkerWait != .zero {
+      walkerWait.record(response.pointee.latency.walkerWait)
+      total += response.pointee.latency.walkerWait
     }
-    if latency.memory != .zero {
-      memory.record(latency.memory)
-      total += latency.memory
+    if response.pointee.latency.memory != .zero {
+      memory.record(response.pointee.latency.memory)
+      total += response.pointee.latency.memory
     }
     return total
   }

@@ -10,7 +10,7 @@ import Translation
       let request = TranslationRequest(.read, at: IOVirtualAddress(0), by: RequesterID(0))
       var response = TranslationResponse()
       response.latency.iotlb = SimTime(picoseconds: latency)
-      statistics.record(request, response, bytes: 1, isLastPiece: true)
+      statistics.record(request, response, isLastPiece: true)
     }
     return statistics.figures.latency
   }

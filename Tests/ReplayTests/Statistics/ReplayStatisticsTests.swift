@@ -16,17 +16,17 @@ import Translation
     return response
   }
 
-  static func request(_ access: AccessKind, by requester: UInt32 = 8, pasid: PASID? = nil) -> TranslationRequest {
-    TranslationRequest(access, at: IOVirtualAddress(0x1000), by: RequesterID(requester), pasid: pasid)
+  static func request(_ access: AccessKind, length: UInt32 = 1, by requester: UInt32 = 8, pasid: PASID? = nil) -> TranslationRequest {
+    TranslationRequest(access, at: IOVirtualAddress(0x1000), length: length, by: RequesterID(requester), pasid: pasid)
   }
 
   @Test("Requests are counted by access, bytes and pages, and pieces by outcome")
   func counts() {
     var statistics = ReplayStatistics()
-    statistics.record(Self.request(.read), Self.response(.hit), bytes: 64, isLastPiece: true)
-    statistics.record(Self.request(.write), Self.response(.miss, pageSizeLog2: 21), bytes: 100, isLastPiece: false)
-    statistics.record(Self.request(.write), Self.response(.merge), bytes: 28, isLastPiece: true)
-    statistics.record(Self.request(.atomic), Self.response(.bypass, pageSizeLog2: 0), bytes: 8, isLastPiece: true)
+    statistics.record(Self.request(.read, length: 64), Self.response(.hit), isLastPiece: true)
+    statistics.record(Self.request(.write, length: 100), Self.response(.miss, pageSizeLog2: 21), isLastPiece: false)
+    statistics.record(Self.request(.write, length: 28), Self.response(.merge), isLastPiece: true)
+    statistics.record(Self.request(.atomic, length: 8), Self.response(.bypass, pageSizeLog2: 0), isLastPiece: true)
     let figures = statistics.figures
     #expect((figures.total, figures.reads, figures.writes, figures.atomics) == (3, 1, 1, 1))
     #expect((figures.pieces, figures.bytes, figures.translated) == (4, 200, 3))
@@ -38,11 +38,11 @@ import Translation
   @Test("A record faults if any of its pieces does, by the code of the first")
   func faults() {
     var statistics = ReplayStatistics()
-    statistics.record(Self.request(.read), Self.response(.hit), bytes: 1, isLastPiece: false)
-    statistics.record(Self.request(.read), Self.response(.miss, fault: 6), bytes: 1, isLastPiece: false)
-    statistics.record(Self.request(.read), Self.response(.miss, fault: 5), bytes: 1, isLastPiece: true)
-    statistics.record(Self.request(.read), Self.response(.hit), bytes: 1, isLastPiece: true)
-    statistics.record(Self.request(.read), Self.response(.miss, fault: 0xFFFF), bytes: 1, isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.hit), isLastPiece: false)
+    statistics.record(Self.request(.read), Self.response(.miss, fault: 6), isLastPiece: false)
+    statistics.record(Self.request(.read), Self.response(.miss, fault: 5), isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.hit), isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.miss, fault: 0xFFFF), isLastPiece: true)
     let figures = statistics.figures
     #expect(figures.faults.map(\.code) == [6, 0xFFFF])
     #expect(figures.faults.map(\.count) == [1, 1])
@@ -52,9 +52,9 @@ import Translation
   @Test("The latency of a record is that of its last piece, and the sum of its stages")
   func latency() {
     var statistics = ReplayStatistics()
-    statistics.record(Self.request(.read), Self.response(.miss, iotlb: 2000, memory: 320_000), bytes: 1, isLastPiece: false)
-    statistics.record(Self.request(.read), Self.response(.hit, iotlb: 2000), bytes: 1, isLastPiece: true)
-    statistics.record(Self.request(.read), Self.response(.miss, iotlb: 2000, memory: 80_001), bytes: 1, isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.miss, iotlb: 2000, memory: 320_000), isLastPiece: false)
+    statistics.record(Self.request(.read), Self.response(.hit, iotlb: 2000), isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.miss, iotlb: 2000, memory: 80_001), isLastPiece: true)
     let latency = statistics.figures.latency
     #expect((latency.count, latency.sum, latency.maximum) == (2, 84_001, SimTime(picoseconds: 82_001)))
     #expect(latency.mean.description == "42.000")
@@ -68,8 +68,8 @@ import Translation
     response.latency.merge = SimTime(picoseconds: 4)
     response.latency.walkerWait = SimTime(picoseconds: 6)
     var statistics = ReplayStatistics()
-    statistics.record(Self.request(.read), response, bytes: 1, isLastPiece: true)
-    statistics.record(Self.request(.read), Self.response(.hit, iotlb: 11), bytes: 1, isLastPiece: true)
+    statistics.record(Self.request(.read), response, isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.hit, iotlb: 11), isLastPiece: true)
     let figures = statistics.figures
     #expect(figures.stages.map(\.stage) == LatencyStage.allCases)
     #expect(figures.stages.map(\.sum) == [2, 12, 3, 4, 6, 5])
@@ -85,13 +85,13 @@ import Translation
     for number in 0..<10_000 {
       statistics.record(
         Self.request(.write, by: UInt32(number % 50), pasid: PASID(UInt32(number % 30))),
-        Self.response(.miss, iotlb: 1, memory: UInt64(number), fault: number % 2 == 0 ? 5 : nil), bytes: 1,
+        Self.response(.miss, iotlb: 1, memory: UInt64(number), fault: number % 2 == 0 ? 5 : nil),
         isLastPiece: number % 4 != 0)
     }
     statistics.reset()
     #expect(statistics.figures == ReplayStatistics().figures)
     // The same requester as the last one before the reset.
-    statistics.record(Self.request(.read, by: 49), Self.response(.hit, iotlb: 1), bytes: 1, isLastPiece: true)
+    statistics.record(Self.request(.read, by: 49), Self.response(.hit, iotlb: 1), isLastPiece: true)
     #expect(statistics.figures.total == 1)
     #expect(statistics.figures.byRequester.map(\.figures.count) == [1])
   }
@@ -104,7 +104,7 @@ import Translation
     for round in 0..<3 {
       for (index, id) in ids.enumerated() {
         let response = Self.response(.hit, iotlb: UInt64(index) * 1000 + UInt64(round))
-        statistics.record(Self.request(.read, by: id, pasid: round == 0 ? nil : PASID(id)), response, bytes: 1, isLastPiece: true)
+        statistics.record(Self.request(.read, by: id, pasid: round == 0 ? nil : PASID(id)), response, isLastPiece: true)
       }
     }
     let figures = statistics.figures
@@ -126,7 +126,7 @@ import Translation
     ] as [(UInt64, Int)])
   func buckets(picoseconds: UInt64, bucket: Int) throws {
     var statistics = ReplayStatistics()
-    statistics.record(Self.request(.read), Self.response(.hit, iotlb: picoseconds), bytes: 1, isLastPiece: true)
+    statistics.record(Self.request(.read), Self.response(.hit, iotlb: picoseconds), isLastPiece: true)
     let figures = try #require(statistics.figures.byRequester.first).figures
     #expect(figures.histogram.firstIndex(of: 1) == bucket)
     #expect(figures.histogram.count == 22)
