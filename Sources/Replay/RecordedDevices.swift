@@ -1,5 +1,4 @@
 import Hardware
-import Machine
 import Translation
 import VTd
 
@@ -8,14 +7,21 @@ final class RecordedDevices: DevicePort {
   /// What the devices asked and were told.
   var figures = DeviceRequestFigures()
   private let unit: RemappingUnit
-  private var connected: Set<RequesterID> = []
+  // Whether each device has requested pages.
+  private var known: [RequesterID: Bool] = [:]
 
   init(_ unit: RemappingUnit) { self.unit = unit }
 
-  /// Connects the device to its unit, if it is not yet.
-  func connect(_ requester: RequesterID) {
-    if connected.insert(requester).inserted { unit.connect(self, requesters: [requester]) }
+  /// Notes that a device uses ATS, or page requests too; whether that is new.
+  func begins(_ requester: RequesterID, pageRequests: Bool) -> Bool {
+    let before = known[requester]
+    guard before == nil || pageRequests && before == false else { return false }
+    known[requester] = pageRequests
+    return true
   }
+
+  /// Whether a device has requested pages.
+  func requestsPages(_ requester: RequesterID) -> Bool { known[requester] ?? false }
 
   func invalidate(_ request: DeviceTLBInvalidation, at time: SimTime) {
     figures.invalidations += 1

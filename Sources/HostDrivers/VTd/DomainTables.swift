@@ -31,4 +31,17 @@ enum DomainTables {
     case .first(let builder): try builder.unmap(iova, length: length, freed: &freed)
     }
   }
+
+  /// Whether an address is mapped.
+  func maps(_ iova: IOVirtualAddress) -> Bool {
+    switch self {
+    case .none: return false
+    case .second(let builder):
+      let (entry, level) = builder.lookup(iova)
+      return builder.format.classify(entry, level: level) == .leaf
+    case .first(let builder):
+      let (entry, level) = builder.lookup(iova)
+      return builder.format.classify(entry, level: level) == .leaf
+    }
+  }
 }

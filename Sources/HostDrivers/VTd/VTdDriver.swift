@@ -72,6 +72,9 @@ public final class VTdDriver: HostDriver {
   /// Where the first-stage tables of an address space start; `nil` if it has none. Without a second stage the address is a physical one.
   public func firstStageTable(of space: AddressSpace) -> GuestPhysicalAddress? { domain(space)?.firstStage?.root }
 
+  /// Whether an address is mapped in an address space by tables that the driver builds.
+  public func isMapped(_ iova: IOVirtualAddress, in space: AddressSpace) -> Bool { domain(space)?.tables.maps(iova) ?? false }
+
   func domain(_ space: AddressSpace) -> Domain? {
     let index = Int(space.rawValue)
     return index < domains.count ? domains[index] : nil
