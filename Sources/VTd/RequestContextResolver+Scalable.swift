@@ -61,16 +61,23 @@ extension RequestContextResolver {
     recentInputWidth = entry.pointee.inputWidth
     var translation = entry.pointee.translation
     if context.faultProcessingDisabled { translation.reportsFaults = false }
+    translation.forcesPrivilege = makesPrivileged(request, context)
     let reason = privilegeFault(
       request, context, allowsSupervisor: entry.pointee.allowsSupervisor, allowsExecution: entry.pointee.allowsExecution)
     if let reason {
       return .fault(fault(reason, reported: translation.reportsFaults))
     }
     if request.isInterruptTranslation { return interruptTranslation() }
-    if request.address.rawValue >> entry.pointee.inputWidth != 0 {
-      let isPassThrough = translation.stages == .passThrough
-      return .fault(
-        fault(isPassThrough ? .scalableBeyondHostWidth : .secondStageBeyondWidth, reported: translation.reportsFaults))
+    let above = request.address.rawValue >> entry.pointee.inputWidth
+    if above != 0 {
+      switch translation.stages {
+      case .passThrough: return .fault(fault(.scalableBeyondHostWidth, reported: translation.reportsFaults))
+      case .second: return .fault(fault(.secondStageBeyondWidth, reported: translation.reportsFaults))
+      case .first, .nested:
+        guard above == .max >> entry.pointee.inputWidth else {
+          return .fault(fault(.notCanonical, reported: translation.reportsFaults))
+        }
+      }
     }
     // Translation requests to it are answered, not refused (conditions S.1 to S.3 of table 30).
     if translation.stages == .passThrough, InterruptAddressRange.contains(request.address), request.kind == .untranslated {
@@ -91,26 +98,33 @@ extension RequestContextResolver {
     request.pasid == nil && usesRequesterPrivilege && context.requesterPrivileged
   }
 
-  // The translation that a valid PASID entry asks for; `nil` for stages that this unit does not have.
+  // The translation that a valid PASID entry asks for.
   private mutating func decode(
-    _ entry: PASIDTableEntry, _ pasid: PASID, reports: Bool, ready: SimTime
-  ) -> ConfigurationCaches.PASIDEntry? {
-    let domain = UInt32(entry.domain.rawValue)
-    let translation: TranslationContext
-    let width: UInt64
-    switch entry.stages {
-    case .passThrough:
-      width = hostAddressWidth
-      translation = TranslationContext(
-        stages: .passThrough, domain: domain, addressSpace: pasid.rawValue, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
-    case .secondStage:
+    _ entry: PASIDTableEntry, _ stages: PASIDTranslationType, _ pasid: PASID, reports: Bool, ready: SimTime
+  ) -> ConfigurationCaches.PASIDEntry {
+    let contextStages: ContextStages =
+      switch stages {
+      case .firstStage: .first
+      case .secondStage: .second
+      case .nested: .nested
+      case .passThrough: .passThrough
+      }
+    var translation = TranslationContext(
+      stages: contextStages, domain: UInt32(entry.domain.rawValue), addressSpace: pasid.rawValue, reportsFaults: reports,
+      forcesSnoop: entry.pageSnoop)
+    var width = hostAddressWidth
+    if stages == .secondStage || stages == .nested {
       width = inputWidth(secondStageWidth: entry.width)
-      translation = TranslationContext(
-        stages: .second, domain: domain, addressSpace: pasid.rawValue,
-        secondStage: secondStage(
-          width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop),
-        secondStageRoot: entry.secondStageTable, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
-    case .firstStage, .nested, nil: return nil
+      translation.secondStage = formats.pointer.pointee.secondStage(entry)
+      translation.secondStageRoot = entry.secondStageTable
+      translation.guestAddressWidth = UInt8(truncatingIfNeeded: width)
+      translation.nestedRules = nestedRules
+    }
+    if stages == .firstStage || stages == .nested {
+      // Bits from the highest that is translated up are all alike.
+      width = entry.firstStageMode == 1 ? 56 : 47
+      translation.firstStage = formats.pointer.pointee.firstStage(entry, servesExecuteRequests: servesExecuteRequests)
+      translation.firstStageRoot = entry.firstStageTable
     }
     return ConfigurationCaches.PASIDEntry(
       translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests,
@@ -172,9 +186,8 @@ extension RequestContextResolver {
     }
     // The context's own FPD comes from the context cache on every use.
     let reportsBelow = !directory.faultProcessingDisabled && !entry.faultProcessingDisabled
-    guard let decoded = decode(entry, pasid, reports: reportsBelow, ready: time) else {
-      return stop(.pasidEntryInvalid, reported: reports)
-    }
+    guard let stages = entry.stages else { return stop(.pasidEntryInvalid, reported: reports) }
+    let decoded = decode(entry, stages, pasid, reports: reportsBelow, ready: time)
     caches.insert(decoded, pasid, of: request.requester)
     return .success(decoded)
   }

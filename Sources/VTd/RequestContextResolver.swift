@@ -45,6 +45,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let refusesExecuteRequests: Bool
   /// Whether execute requests are served where a PASID entry allows them (3.x).
   let servesExecuteRequests: Bool
+  /// What nested walks do where the specification leaves it open.
+  let nestedRules: NestedRules
   private let hitsRequesterEntries: Bool
   private let honoursNoWrite: Bool
   private let supportsIORights: Bool
@@ -65,7 +67,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     self.memory = memory
     let entryRules = EntryRules(identity, options: choices.entries)
-    rules = UniqueBox(entryRules)
+    self.rules = UniqueBox(entryRules)
     hostAddressWidth = UInt64(identity.hostAddressWidth)
     pasidWidth = UInt64(identity.extended.pasidWidth)
     usesRequesterPASID = identity.extended.requesterPASID
@@ -78,6 +80,9 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     acceptsTranslatedPASIDs = choices.revision == .revision5 && identity.extended.pasidInTranslatedRequests
     refusesExecuteRequests = choices.revision == .revision5 && identity.version.major >= 8
     servesExecuteRequests = choices.revision == .revision3 && identity.extended.executeRequests
+    var rules: NestedRules = choices.tableReadSetsDirty ? .tableReadsSetDirty : []
+    if choices.tableWriteFault == .notWritable { rules.insert(.reportsUnwritableTables) }
+    nestedRules = rules
     hitsRequesterEntries = choices.pasidRequestsHitRequesterEntries
     honoursNoWrite = identity.extended.noWriteFlag
     supportsIORights = choices.revision == .revision5 && identity.extended.secondStageIORights
@@ -263,6 +268,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     if request.kind == .translationRequest {
       // Whatever the tables permit is the answer, and may be used for writing unless the device says otherwise.
       demand.rights = []
+      demand.outputSizeLog2 = 64
       demand.dirty = honoursNoWrite && request.attributes.contains(.noWrite) ? .leave : .setIfWritable
     } else if request.attributes.contains(.zeroLength), request.access == .read, allowsZeroLengthReads {
       // A zero-length read may be served by a page that can only be written (CAP.ZLR).

@@ -19,7 +19,8 @@ struct StageFormats: ~Copyable {
       snoopControl: identity.extended.snoopControl,
       transientMapping: choices.transientMapping && choices.revision == .revision3 && identity.extended.deviceTLB,
       checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel,
-      checksOutputBeforeRights: choices.interruptRangeBeforePermission)
+      checksOutputBeforeRights: choices.interruptRangeBeforePermission,
+      marksRefusingLeaves: choices.speculativeAccess == .allEntries)
     second = storage.array(uninitialized: 9)
     for width in 0..<3 {
       for flags in 0..<3 {
@@ -31,7 +32,8 @@ struct StageFormats: ~Copyable {
     let firstFeatures = X86FirstStage.Features(
       hostAddressWidth: hostAddressWidth, pages1G: identity.capabilities.firstStage1G,
       checksRightsAtEveryLevel: !choices.firstStageReservedBeforePermission,
-      checksOutputBeforeRights: choices.interruptRangeBeforePermission)
+      checksOutputBeforeRights: choices.interruptRangeBeforePermission,
+      marksRefusingLeaves: choices.speculativeAccess == .allEntries)
     first = storage.array(uninitialized: 64)
     for index in 0..<64 {
       var rules: X86FirstStage.ExecuteRules = []
