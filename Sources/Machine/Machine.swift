@@ -11,6 +11,8 @@ public final class Machine {
   public let unit: RemappingUnit
   /// The driver of the unit; it has brought the unit up.
   public let driver: VTdDriver
+  /// The devices that have device-TLBs.
+  public let devices: Devices
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
 
@@ -44,7 +46,8 @@ public final class Machine {
     } catch {
       throw .unit("\(error)")
     }
-    bus = MachineBus(unit: unit, memory: memory.view, tables: TableMemory(tables, in: memory.view))
+    devices = Devices(unit, configuration.endpoints)
+    bus = MachineBus(unit: unit, devices: devices, memory: memory.view, tables: TableMemory(tables, in: memory.view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()

@@ -50,7 +50,7 @@ extension ReplayEngine {
   func makeSpace(
     for domain: TraceDomain?, passThrough: Bool, _ index: UInt64
   ) throws(ReplayError) -> UnsafeMutablePointer<AddressSpaceTable.Space> {
-    let kind = try perform(index) { () throws(HostDriverError) in try kind(passThrough: passThrough) }
+    let kind = try perform(index) { () throws(HostDriverError) in try spaceKind(passThrough: passThrough) }
     var handle: AddressSpace?
     // The trace's own number makes a recording easier to follow; where the unit cannot have it, any other will do.
     if let domain { handle = try? driver.makeAddressSpace(kind, domain: domain.rawValue) }

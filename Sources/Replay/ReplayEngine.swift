@@ -29,7 +29,9 @@ public final class ReplayEngine {
 
   /// The memory of the guest, once there is one: only where there are two stages.
   var guest: UniqueBox<GuestMemory>?
-  /// The devices that make requests of their own, once there are any.
+  /// Counts what devices ask beside plain accesses.
+  let tally = DeviceTally()
+  /// The devices whose ATS and PRI messages the trace records, once there are any.
   var recordedDevices: RecordedDevices?
   /// Who makes pages present that devices request.
   var paging: DemandPaging?
@@ -58,10 +60,12 @@ public final class ReplayEngine {
   private let hasBounds: Bool
   let isClosedLoop: Bool
   let firstTouch: Bool
+  /// Whether requesters that the trace does not attach get an address space when they ask for pages.
+  let pagesOnDemand: Bool
   let pageSizeLog2: UInt8
   let passesThrough: Bool
-  // Records of these operations go straight to the unit.
-  private let lastPlainAccess = TraceOperation.atomic.rawValue
+  // Operations below this are accesses that go straight to the unit: reads, writes and AtomicOps of devices without device-TLB.
+  private let plainAccesses: UInt8
 
   /// An engine for one replay of a trace whose header is given.
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
@@ -73,8 +77,10 @@ public final class ReplayEngine {
     isClosedLoop = configuration.replay.loop == .closed
     loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
     firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
+    pagesOnDemand = header.mappings == .partial
     pageSizeLog2 = configuration.mapping.pageSize.log2
     passesThrough = configuration.stages == .passThrough
+    plainAccesses = configuration.endpoints.usesDeviceTLB ? 0 : TraceOperation.atomic.rawValue + 1
     statistics = statisticsBox.pointer
     spaces = spacesBox.pointer
     response = responseBox.pointer
@@ -124,8 +130,10 @@ public final class ReplayEngine {
     }
     state.replayed &+= 1
     let operation = record.pointee.operation
-    if operation.rawValue <= lastPlainAccess {
+    if operation.rawValue < plainAccesses {
       try access(record, index, &state, &observer)
+    } else if operation.rawValue <= TraceOperation.atomic.rawValue {
+      try deviceAccess(record, index, &state, &observer)
     } else if operation.isDeviceRequest {
       try deviceRequest(record, index, &state, &observer)
     } else {
