@@ -60,7 +60,9 @@ import VTdArchitecture
     try driver.map(GuestPhysicalAddress(0), to: PhysicalAddress(memory), length: 0x20_0000, permissions: .readWrite, in: parent)
     func write(_ guest: UInt64, _ value: UInt64) { machine.memory.write64(PhysicalAddress(memory + guest), value) }
     // Tables at 1000h to 4000h, present, writable, for users; the page at 8000h.
-    for (table, next) in [(0x1000, 0x2007), (0x2000, 0x3007), (0x3000, 0x4007), (0x4028, 0x8007)] as [(UInt64, UInt64)] { write(table, next) }
+    for (table, next) in [(0x1000, 0x2007), (0x2000, 0x3007), (0x3000, 0x4007), (0x4028, 0x8007)] as [(UInt64, UInt64)] {
+      write(table, next)
+    }
     let space = try driver.bind(GuestPageTable(root: GuestPhysicalAddress(0x1000)), over: parent)
     try driver.attach(Self.device, pasid: PASID(5), to: space)
     #expect(machine.access(0x5123, by: Self.device, pasid: PASID(5)) == .to(memory + 0x8123))

@@ -84,7 +84,8 @@ struct Setting: Sendable, CustomTestStringConvertible {
   static let scalable = Setting(testDescription: "scalable")
   /// First stage, nesting, supervisor requests, EAFS, device-TLBs, page requests and their drain, RPRIVS besides.
   static let complete = Setting(
-    testDescription: "complete", extended: 0x0003_6998_0000_5043 | 1 << 47 | 1 << 26 | 1 << 31 | 1 << 34 | 1 << 2 | 1 << 29 | 1 << 42 | 1 << 53)
+    testDescription: "complete",
+    extended: 0x0003_6998_0000_5043 | 1 << 47 | 1 << 26 | 1 << 31 | 1 << 34 | 1 << 2 | 1 << 29 | 1 << 42 | 1 << 53)
   static let legacy = Setting(testDescription: "legacy", mode: .legacy)
   static let all = [
     scalable, legacy,
