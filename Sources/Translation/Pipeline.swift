@@ -91,7 +91,7 @@ import PageTables
     counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
-      entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
+      demand.isMet(by: entry.pointee.rights) || !resolver.rewalksOnDenial
     {
       counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
@@ -102,8 +102,7 @@ import PageTables
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first; what cannot be written anyway need not be.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
-    demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
-      || (demand.dirty == .setIfWritable && entry.pointee.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite]))
+    !entry.pointee.flags.contains(.writeNeedsWalk) || !demand.marksDirty(entry.pointee.rights)
   }
 
   @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
@@ -116,7 +115,7 @@ import PageTables
     response.pageSizeLog2 = size
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
-    let isDenied = !entry.pointee.rights.isSuperset(of: demand.rights)
+    let isDenied = !demand.isMet(by: entry.pointee.rights)
     if isDenied || flags.contains(.checksOutput) {
       let isForbidden = flags.contains(.checksOutput) && InterruptAddressRange.contains(response.address)
       if isForbidden, !isDenied || resolver.checksOutputBeforeRights {
@@ -148,7 +147,7 @@ import PageTables
     let bucket = missStatus.bucket(request.address, context: context)
     if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
-      if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+      if Self.serves(entry, demand), demand.isMet(by: entry.pointee.rights) {
         counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
@@ -183,6 +182,7 @@ import PageTables
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
+    let demand = resolved.pointee.forcesPrivilege ? demand.privileged : demand
     switch (resolved.pointee.firstStage, resolved.pointee.secondStage) {
     case (nil, .vtd(let second)): walkSecondStage(second, resolved, for: request.address, demand: demand, at: grant.start)
     case (.x86(let first), nil): walkFirstStage(first, resolved, for: request.address, demand: demand, at: grant.start)
@@ -194,6 +194,8 @@ import PageTables
     response.memoryReads = walkMemoryReads
     response.latency.memory = done - grant.start
     response.completion = done
+    // Cached, too, as the rights of any request.
+    if resolved.pointee.forcesPrivilege { found.pointee.failure.rights = found.pointee.failure.rights.ofPrivileged }
     response.rights = found.pointee.failure.rights
     guard found.pointee.failure.status == .translated else {
       let code = resolver.fault(found.pointee.failure, stages: resolved.pointee.stages, request: request)
