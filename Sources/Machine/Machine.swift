@@ -11,6 +11,8 @@ public final class Machine {
   public let unit: RemappingUnit
   /// The driver of the unit; it has brought the unit up.
   public let driver: VTdDriver
+  /// The devices that have device-TLBs.
+  public let devices: Devices
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
 
@@ -44,7 +46,8 @@ public final class Machine {
     } catch {
       throw .unit("\(error)")
     }
-    bus = MachineBus(unit: unit, memory: memory.view, tables: TableMemory(tables, in: memory.view))
+    devices = Devices(unit, configuration.endpoints)
+    bus = MachineBus(unit: unit, devices: devices, memory: memory.view, tables: TableMemory(tables, in: memory.view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()
@@ -61,11 +64,13 @@ public final class Machine {
     var decisions = VTdDriverConfiguration()
     switch configuration.stages {
     case .legacy: decisions.mode = .legacy
-    case .second: decisions.mode = .scalable
+    case .second, .first, .nested: decisions.mode = .scalable
     case .passThrough: decisions.mode = .automatic
     }
     decisions.hostAddressWidth = Int(configuration.vtd.hostAddressWidth)
     decisions.secondStageLevels = configuration.tableLevels.map { UInt8(clamping: $0) }
+    decisions.firstStageLevels = configuration.firstStageLevels.map { UInt8(clamping: $0) }
+    decisions.supervisorRequests = configuration.driver.supervisorRequests
     if recordedInvalidations {
       decisions.policy = .recorded
     } else {
