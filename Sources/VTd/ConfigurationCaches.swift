@@ -69,6 +69,16 @@ struct ConfigurationCaches: ~Copyable {
     return entry
   }
 
+  /// The cached context entry of a requester, without counting that as a lookup.
+  mutating func peekContextEntry(of requester: RequesterID) -> Context? {
+    contexts.peek(tag: UInt64(requester.rawValue), context: 0).map { contexts[$0] }
+  }
+
+  /// The cached PASID table entry of a requester's PASID, likewise.
+  mutating func peekPASIDEntry(_ pasid: PASID, of requester: RequesterID) -> PASIDEntry? {
+    pasids.peek(tag: UInt64(pasid.rawValue), context: UInt64(requester.rawValue)).map { pasids[$0] }
+  }
+
   @inline(__always) private static func wait(_ ready: SimTime, _ counters: inout CacheCounters, _ time: inout SimTime) {
     if ready > time {
       counters.merges &+= 1

@@ -17,7 +17,7 @@ public final class RemappingUnit {
 
   private let core: UniqueBox<Core>
   // The box's content, so that the way of a request needs no exclusivity checks.
-  private let place: UnsafeMutablePointer<Core>
+  let place: UnsafeMutablePointer<Core>
 
   /// What the unit says about itself.
   public let identity: UnitIdentity

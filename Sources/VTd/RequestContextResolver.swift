@@ -49,7 +49,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
   private let formats: UnsafeMutablePointer<VTdSecondStage>
   // How the last request that got so far is translated.
-  private let current: UnsafeMutablePointer<TranslationContext>
+  let current: UnsafeMutablePointer<TranslationContext>
   private let storage = OwnedStorage()
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
