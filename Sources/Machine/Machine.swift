@@ -61,11 +61,13 @@ public final class Machine {
     var decisions = VTdDriverConfiguration()
     switch configuration.stages {
     case .legacy: decisions.mode = .legacy
-    case .second: decisions.mode = .scalable
+    case .second, .first, .nested: decisions.mode = .scalable
     case .passThrough: decisions.mode = .automatic
     }
     decisions.hostAddressWidth = Int(configuration.vtd.hostAddressWidth)
     decisions.secondStageLevels = configuration.tableLevels.map { UInt8(clamping: $0) }
+    decisions.firstStageLevels = configuration.firstStageLevels.map { UInt8(clamping: $0) }
+    decisions.supervisorRequests = configuration.driver.supervisorRequests
     if recordedInvalidations {
       decisions.policy = .recorded
     } else {

@@ -37,6 +37,9 @@ import Hardware
     Permissions(rawValue: (privileged ? rawValue : rawValue &>> 3) & 7)
   }
 
+  /// The rights where every request counts as privileged.
+  @inlinable public var ofPrivileged: AccessRights { AccessRights(both: permissions(privileged: true)) }
+
   /// What a request demands: permissions for its own privilege only.
   @inlinable public init(demand permissions: Permissions, privileged: Bool) {
     rawValue = privileged ? permissions.rawValue : permissions.rawValue &<< 3

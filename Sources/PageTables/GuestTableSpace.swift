@@ -114,10 +114,12 @@ import Hardware
   }
 
   @inlinable @inline(__always) public mutating func finish<Probe: WalkProbe & ~Copyable>(
-    at output: GuestPhysicalAddress, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+    at output: GuestPhysicalAddress, sizeLog2: UInt8, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> Bool {
     var demand = demand
-    if demand.dirty == .setIfWritable, rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite]) { demand.dirty = .leave }
+    if demand.dirty == .setIfWritable, !demand.marksDirty(rights) { demand.dirty = .leave }
+    // What the first stage maps in smaller pages is used in smaller pages.
+    demand.outputSizeLog2 = min(demand.outputSizeLog2, sizeLog2)
     let start = probe.willWalkSecondStage(for: output, level: 0, from: stage.root)
     second = Walker.walk(stage.format, from: start, for: output, demand: demand, in: memory, probe: &probe)
     probe.didWalkSecondStage(for: output, level: 0, found: nil)

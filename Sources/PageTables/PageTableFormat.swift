@@ -77,6 +77,9 @@ public protocol PageTableFormat: Sendable {
   /// Whether rights are compared with the demand at every level rather than once at the leaf; formats leave the order open.
   var checksRightsAtEveryLevel: Bool { get }
 
+  /// Whether the accessed flag is set in a leaf, too, that refuses the request; hardware may.
+  var marksRefusingLeaves: Bool { get }
+
   /// A table entry of `level` that points to `table`, with full rights.
   func tableEntry<Table: Address>(_ table: Table, level: UInt8) -> UInt64
 

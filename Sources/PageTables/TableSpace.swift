@@ -33,9 +33,10 @@ public protocol TableSpace: ~Copyable {
   ///
   /// - Parameters:
   ///   - output: What the input translates to in this space.
+  ///   - sizeLog2: The base-2 logarithm of the page's bytes.
   ///   - rights: What the tables of this space permit.
   mutating func finish<Probe: WalkProbe & ~Copyable>(
-    at output: Output, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+    at output: Output, sizeLog2: UInt8, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> Bool
 }
 
@@ -61,6 +62,6 @@ public protocol TableSpace: ~Copyable {
   ) -> Bool { true }
   /// Nothing remains.
   @inlinable public mutating func finish<Probe: WalkProbe & ~Copyable>(
-    at output: PhysicalAddress, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+    at output: PhysicalAddress, sizeLog2: UInt8, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> Bool { true }
 }

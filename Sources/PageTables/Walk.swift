@@ -14,19 +14,48 @@ import Hardware
 
   /// Rights without which the walk faults; empty for translation requests, which report what they find.
   public var rights: AccessRights
+  /// The rights that are of use to a request of this privilege: one of them is needed in any case.
+  public var useful: AccessRights
   /// What to do about the dirty flag of the leaf.
   public var dirty: Dirty
+  /// The base-2 logarithm of the bytes around the output that must all be allowed as outputs, if the page is as large as that; 0 if only the
+  /// output itself is used.
+  public var outputSizeLog2: UInt8 = 0
 
-  /// A demand for the given rights.
+  /// A demand for the given rights, by requests of either privilege.
   @inlinable public init(rights: AccessRights, dirty: Dirty) {
     self.rights = rights
     self.dirty = dirty
+    useful = .anyReadOrWrite
   }
 
   /// The demand of an access of the given kind and privilege.
   @inlinable public init(_ kind: AccessKind, privileged: Bool = false) {
     rights = AccessRights(demand: Permissions(for: kind), privileged: privileged)
+    useful = AccessRights(demand: .readWrite, privileged: privileged)
     dirty = kind.writes ? .set : .leave
+  }
+
+  /// The same demand by a privileged request; this one is of an unprivileged one.
+  @inlinable public var privileged: WalkDemand {
+    var demand = self
+    demand.rights = AccessRights(rawValue: rights.rawValue &>> 3)
+    demand.useful = [.privilegedRead, .privilegedWrite]
+    return demand
+  }
+
+  /// Whether rights are enough.
+  @inlinable public func isMet(by granted: AccessRights) -> Bool {
+    granted.isSuperset(of: rights) && !granted.isDisjoint(with: useful)
+  }
+
+  /// Whether the dirty flag of a leaf with the given rights is to be set.
+  @inlinable public func marksDirty(_ granted: AccessRights) -> Bool {
+    switch dirty {
+    case .leave: false
+    case .set: true
+    case .setIfWritable: !granted.isDisjoint(with: useful.intersection([.privilegedWrite, .unprivilegedWrite]))
+    }
   }
 }
 

@@ -51,9 +51,9 @@ public enum Walker {
         let page: Space.Output = format.pageBase(entry, level: 1)
         let output = page.advanced(by: input.pageOffset(format.entrySizeLog2(level: 1)))
         let isRefused = Space.isPhysical ? format.forbids(output) : output.rawValue > space.lastAddress
-        if !isRefused, left.isSuperset(of: demand.rights), !left.isDisjoint(with: .anyReadOrWrite) {
+        if !isRefused, demand.isMet(by: left) {
           let status: WalkStatus =
-            space.finish(at: output, rights: left, demand: demand, in: memory, probe: &probe) ? .translated : space.refusal
+            space.finish(at: output, sizeLog2: 12, rights: left, demand: demand, in: memory, probe: &probe) ? .translated : space.refusal
           return Walk(status, level: 1, rights: left, entry: entry, entryAddress: place, page: page, isLeaf: true)
         }
       }
@@ -62,14 +62,18 @@ public enum Walker {
       while true {
         let desired = examine(
           &walk, format, input: input, demand: demand, lastAddress: space.lastAddress, checksOutput: Space.isPhysical)
-        guard walk.status == .translated else { return walk }
+        guard walk.status == .translated else {
+          if Space.isPhysical, walk.isLeaf, format.marksRefusingLeaves { markAccessed(&walk, format, in: memory, probe: &probe) }
+          return walk
+        }
         if desired != walk.entry {
           walk.status = space.permitsUpdate(level: level) ? format.canUpdate ? .translated : .updateNotCoherent : space.refusal
           guard walk.status == .translated else { return walk }
         }
         if walk.isLeaf {
-          let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: level)))
-          if !space.finish(at: output, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
+          let size = format.entrySizeLog2(level: level)
+          let output = walk.page.advanced(by: input.pageOffset(size))
+          if !space.finish(at: output, sizeLog2: size, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
             walk.status = space.refusal
             return walk
           }
@@ -98,6 +102,16 @@ public enum Walker {
     }
   }
 
+  // The accessed flag of a leaf that refuses the request; nobody minds if it cannot be set.
+  @inlinable @inline(never) static func markAccessed<Format: PageTableFormat, Output: Address, Probe: WalkProbe & ~Copyable>(
+    _ walk: inout Walk<Output>, _ format: Format, in memory: MemoryView, probe: inout Probe
+  ) {
+    let desired = format.updated(walk.entry, isLeaf: true, dirty: false)
+    guard desired != walk.entry, format.canUpdate else { return }
+    probe.willUpdate(walk.entryAddress, level: walk.level)
+    if case .exchanged = memory.compareExchange64(walk.entryAddress, expected: walk.entry, desired: desired) { walk.entry = desired }
+  }
+
   // A close look at an entry: completes the result with all that the entry says, and tells the entry with the flags set that are to be set.
   // Out of line, so that the way through plain entries stays short; without the probe, so that it can stay in registers.
   @inlinable @inline(never) static func examine<Format: PageTableFormat, Input: Address, Output: Address>(
@@ -119,7 +133,7 @@ public enum Walker {
         return entry
       }
       walk.rights.formIntersection(format.rights(entry, level: walk.level))
-      if format.checksRightsAtEveryLevel, !walk.rights.isSuperset(of: demand.rights) {
+      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights) {
         walk.status = .permission
         return entry
       }
@@ -129,20 +143,22 @@ public enum Walker {
       walk.page = format.pageBase(entry, level: walk.level)
       walk.rights = format.effectiveRights(walk.rights.intersection(format.rights(entry, level: walk.level)))
       walk.status = examineLeaf(walk, format, input: input, demand: demand, lastAddress: lastAddress, checksOutput: checksOutput)
-      let isWritable = !walk.rights.isDisjoint(with: [.privilegedWrite, .unprivilegedWrite])
-      return format.updated(entry, isLeaf: true, dirty: demand.dirty == .set || (demand.dirty == .setIfWritable && isWritable))
+      return format.updated(entry, isLeaf: true, dirty: demand.marksDirty(walk.rights))
     }
   }
 
   @inlinable static func examineLeaf<Format: PageTableFormat, Input: Address, Output: Address>(
     _ walk: Walk<Output>, _ format: Format, input: Input, demand: WalkDemand, lastAddress: UInt64, checksOutput: Bool
   ) -> WalkStatus {
-    let output = walk.page.advanced(by: input.pageOffset(format.entrySizeLog2(level: walk.level)))
+    let size = format.entrySizeLog2(level: walk.level)
+    let output = walk.page.advanced(by: input.pageOffset(size))
     if output.rawValue > lastAddress { return .tableBeyondSecondStage }
-    let isForbidden = checksOutput && format.forbids(output)
+    let used = min(size, demand.outputSizeLog2)
+    let isForbidden =
+      checksOutput && (used == 0 ? format.forbids(output) : format.forbids(overlapping: output.alignedDown(used), sizeLog2: used))
     if isForbidden, format.checksOutputBeforeRights { return .forbiddenOutput }
     if walk.rights.isDisjoint(with: .anyReadOrWrite) { return .noRights }
-    if !walk.rights.isSuperset(of: demand.rights) { return .permission }
+    if !demand.isMet(by: walk.rights) { return .permission }
     return isForbidden ? .forbiddenOutput : .translated
   }
 }

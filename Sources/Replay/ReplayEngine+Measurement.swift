@@ -33,6 +33,8 @@ public struct ReplayFigures: Sendable {
 
   /// The requests.
   public var requests: RequestFigures
+  /// What devices asked that is no access, and what they were told.
+  public var deviceRequests: DeviceRequestFigures
   /// The caches, in the order in which a request meets them.
   public var caches: [CacheFigures]
   /// The walks made.
@@ -85,6 +87,7 @@ extension ReplayEngine {
   private func beginMeasurement(_ state: inout State) {
     state.isMeasuring = true
     statistics.pointee.reset()
+    recordedDevices?.figures = DeviceRequestFigures()
     state.firstArrival = .never
     state.lastCompletion = .zero
     state.baseline = UnitCounters(unit)
@@ -100,7 +103,7 @@ extension ReplayEngine {
       return ReplayFigures.CacheFigures(name: report.name, counters: report.counters - before)
     }
     return ReplayFigures(
-      requests: statistics.pointee.figures, caches: caches, walks: counters.walks - state.baseline.walks,
+      requests: statistics.pointee.figures, deviceRequests: recordedDevices?.figures ?? DeviceRequestFigures(), caches: caches, walks: counters.walks - state.baseline.walks,
       walkReads: counters.walkReads - state.baseline.walkReads, memoryReads: counters.memoryReads - state.baseline.memoryReads,
       duration: state.firstArrival == .never ? .zero : max(state.lastCompletion, state.firstArrival) - state.firstArrival,
       replayedRecords: state.replayed, ignored: state.ignored, driver: driver.activity)

@@ -19,8 +19,7 @@ extension ReplayEngine {
     case .invalidate: try invalidate(record, index, &state)
     case .interrupt: state.ignored.interrupts += 1
     case .marker: break
-    case .translationRequest, .pageRequest: throw .unsupported(record: index, operation: record.operation)
-    case .read, .write, .atomic, .translatedRead, .translatedWrite: break
+    case .read, .write, .atomic, .translatedRead, .translatedWrite, .translationRequest, .pageRequest: break
     }
     state.driverDue = driver.nextDue
   }
@@ -37,7 +36,7 @@ extension ReplayEngine {
     state.driverDue = driver.nextDue
   }
 
-  private func perform<Result>(_ index: UInt64, _ work: () throws(HostDriverError) -> Result) throws(ReplayError) -> Result {
+  func perform<Result>(_ index: UInt64, _ work: () throws(HostDriverError) -> Result) throws(ReplayError) -> Result {
     do {
       return try work()
     } catch {
@@ -51,7 +50,7 @@ extension ReplayEngine {
   func makeSpace(
     for domain: TraceDomain?, passThrough: Bool, _ index: UInt64
   ) throws(ReplayError) -> UnsafeMutablePointer<AddressSpaceTable.Space> {
-    let kind: AddressSpaceKind = passThrough ? .passThrough : .secondStage
+    let kind = try perform(index) { () throws(HostDriverError) in try kind(passThrough: passThrough) }
     var handle: AddressSpace?
     // The trace's own number makes a recording easier to follow; where the unit cannot have it, any other will do.
     if let domain { handle = try? driver.makeAddressSpace(kind, domain: domain.rawValue) }
@@ -103,7 +102,7 @@ extension ReplayEngine {
     let handle = space.pointee.handle
     let largest = machine.configuration.mapping.largestPage.log2
     try perform(index) { () throws(HostDriverError) in
-      try driver.map(
+      try map(
         record.address, to: record.physical, length: record.length, permissions: record.permissions, in: handle, largestPageLog2: largest)
     }
     space.pointee.pages.insert(record.address, length: record.length)

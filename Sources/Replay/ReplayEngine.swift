@@ -18,7 +18,7 @@ public final class ReplayEngine {
   var state: State
   private let statisticsBox = UniqueBox(ReplayStatistics())
   let statistics: UnsafeMutablePointer<ReplayStatistics>
-  private let loopBox: UniqueBox<ServerPool>
+  let loopBox: UniqueBox<ServerPool>
   // The answer to the last request.
   private let responseBox = UniqueBox(TranslationResponse())
   let response: UnsafeMutablePointer<TranslationResponse>
@@ -26,6 +26,13 @@ public final class ReplayEngine {
   let spaces: UnsafeMutablePointer<AddressSpaceTable>
   let unit: RemappingUnit
   let driver: VTdDriver
+
+  /// The memory of the guest, once there is one: only where there are two stages.
+  var guest: UniqueBox<GuestMemory>?
+  /// The devices that make requests of their own, once there are any.
+  var recordedDevices: RecordedDevices?
+  /// Who makes pages present that devices request.
+  var paging: DemandPaging?
 
   /// What changes from record to record.
   struct State {
@@ -53,6 +60,8 @@ public final class ReplayEngine {
   let firstTouch: Bool
   let pageSizeLog2: UInt8
   let passesThrough: Bool
+  // Records of these operations go straight to the unit.
+  private let lastPlainAccess = TraceOperation.atomic.rawValue
 
   /// An engine for one replay of a trace whose header is given.
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
@@ -108,14 +117,17 @@ public final class ReplayEngine {
       switch bounds(record.pointee, index, &state) {
       case .replay: break
       case .prepare:
-        if !record.pointee.isAccess { try prepare(record.pointee, index, &state) }
+        if !record.pointee.operation.isDeviceRequest { try prepare(record.pointee, index, &state) }
         return true
       case .stop: return false
       }
     }
     state.replayed &+= 1
-    if record.pointee.isAccess {
+    let operation = record.pointee.operation
+    if operation.rawValue <= lastPlainAccess {
       try access(record, index, &state, &observer)
+    } else if operation.isDeviceRequest {
+      try deviceRequest(record, index, &state, &observer)
     } else {
       try prepare(record.pointee, index, &state)
     }
@@ -170,7 +182,7 @@ public final class ReplayEngine {
   }
 
   /// The request of a record, as far as its first page goes.
-  @inline(never) private static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
+  @inline(never) static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
     let operation = record.pointee.operation
     let isTranslated = operation == .translatedRead || operation == .translatedWrite
     let access: AccessKind = operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
@@ -182,14 +194,14 @@ public final class ReplayEngine {
   }
 
   /// Makes a request that of the next page of its record, and tells whether that is the last one.
-  @inline(never) private static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
+  @inline(never) static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
     let from = request.address.advanced(by: UInt64(request.length))
     let end = min(last, IOVirtualAddress(from.rawValue | 4095))
     request = TranslationRequest(request, at: from, length: UInt32(truncatingIfNeeded: end.distance(from: from) &+ 1))
     return end == last
   }
 
-  private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
+  static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
     let given = record.pointee.attributes
     var attributes: TranslationRequest.Attributes = []
     if given.contains(.privileged) { attributes.insert(.privileged) }
@@ -202,7 +214,7 @@ public final class ReplayEngine {
 
   // MARK: First touch
 
-  @inline(never) private func touch(
+  @inline(never) func touch(
     _ record: UnsafePointer<TraceRecord>, _ last: IOVirtualAddress, _ index: UInt64, _ state: inout State
   ) throws(ReplayError) {
     let space: UnsafeMutablePointer<AddressSpaceTable.Space>
@@ -225,7 +237,7 @@ public final class ReplayEngine {
       if !space.pointee.pages.contains(page) {
         guard let frame = machine.allocateDataFrame(sizeLog2: pageSizeLog2) else { throw .outOfFrames(record: index) }
         do {
-          try driver.map(
+          try map(
             page, to: frame, length: 1 << UInt64(pageSizeLog2), permissions: .readWrite, in: space.pointee.handle,
             largestPageLog2: pageSizeLog2)
         } catch {

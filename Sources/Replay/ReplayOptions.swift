@@ -54,8 +54,6 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
   case wraps(record: UInt64, address: IOVirtualAddress, length: UInt64)
   /// There are no physical frames left for pages that the trace does not map itself.
   case outOfFrames(record: UInt64)
-  /// The record asks for what no machine here has: a device with a translation cache or a page-request interface.
-  case unsupported(record: UInt64, operation: TraceOperation)
 
   /// The error in one line.
   public var description: String {
@@ -64,8 +62,6 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
     case .wraps(let record, let address, let length):
       "record \(record): \(length) bytes at \(address) reach beyond the end of the address space"
     case .outOfFrames(let record): "record \(record): no physical memory is left for pages that the trace does not map"
-    case .unsupported(let record, let operation):
-      "record \(record): a \(operation.name) needs a device with ATS, which this machine does not model"
     }
   }
 }

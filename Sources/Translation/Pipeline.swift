@@ -91,7 +91,7 @@ import PageTables
     counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
-      entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
+      demand.isMet(by: entry.pointee.rights) || !resolver.rewalksOnDenial
     {
       counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
@@ -102,7 +102,7 @@ import PageTables
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
-    demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
+    !entry.pointee.flags.contains(.writeNeedsWalk) || !demand.marksDirty(entry.pointee.rights)
   }
 
   @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
@@ -115,7 +115,7 @@ import PageTables
     response.pageSizeLog2 = size
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
-    let isDenied = !entry.pointee.rights.isSuperset(of: demand.rights)
+    let isDenied = !demand.isMet(by: entry.pointee.rights)
     if isDenied || flags.contains(.checksOutput) {
       let isForbidden = flags.contains(.checksOutput) && InterruptAddressRange.contains(response.address)
       if isForbidden, !isDenied || resolver.checksOutputBeforeRights {
@@ -130,8 +130,9 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
     resolver: inout Resolver
   ) {
-    let code = resolver.fault(
-      status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
+    let failure = WalkFailure(
+      status: status, stage: entry.pointee.stages == .first ? .first : .second, isTopEntry: false, rights: entry.pointee.rights)
+    let code = resolver.fault(failure, stages: entry.pointee.stages, request: request)
     response.fault = TranslationFault(code: code, isReported: !entry.pointee.flags.contains(.silentFaults))
   }
 
@@ -145,7 +146,7 @@ import PageTables
     let bucket = missStatus.bucket(request.address, context: context)
     if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
-      if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+      if Self.serves(entry, demand), demand.isMet(by: entry.pointee.rights) {
         counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
@@ -170,6 +171,10 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
     _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
+    if let first = resolved.pointee.firstStage {
+      walkFirstStage(first, &response, request, demand, context: context, bucket, resolved, resolver: &resolver)
+      return
+    }
     switch resolved.pointee.secondStage {
     case .none:
       // Pass-through: nothing to walk, nothing worth an entry.
@@ -196,9 +201,8 @@ import PageTables
     response.completion = done
     response.rights = walk.pointee.rights
     guard walk.pointee.status == .translated else {
-      let code = resolver.fault(
-        walk.pointee.status, isTopEntry: walk.pointee.level == format.pointee.rootLevel, rights: walk.pointee.rights,
-        stages: resolved.pointee.stages, request: request)
+      let failure = walk.pointee.failure(stage: .second, rootLevel: format.pointee.rootLevel)
+      let code = resolver.fault(failure, stages: resolved.pointee.stages, request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }
@@ -218,6 +222,83 @@ import PageTables
     fill.pointee.tableContext = UInt64(resolved.pointee.domain)
     fill.pointee.descentCount = 0
     if descentCount > 0 { keepDescents(in: fill) }
+  }
+
+  @inlinable @inline(never) mutating func walkFirstStage<Resolver: ContextResolver & ~Copyable>(
+    _ stage: FirstStage, _ response: inout TranslationResponse, _ request: TranslationRequest, _ original: WalkDemand,
+    context: UInt64, _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
+  ) {
+    guard case .x86(let format) = stage else { return }
+    let demand = resolved.pointee.forcesPrivilege ? original.privileged : original
+    let now = response.completion
+    let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
+    response.latency.walkerWait = grant.start - now
+    var probe = TimedProbe(from: grant.start, through: port, noting: nil)
+    var rights: AccessRights
+    var failure: WalkFailure?
+    var page = PhysicalAddress(rawValue: 0)
+    var size: UInt8 = 0
+    var needsDirty = false
+    var snoop = resolved.pointee.forcesSnoop
+    if case .vtd(let second) = resolved.pointee.secondStage {
+      let nested = NestedStage(
+        second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
+        keepsFlags: second.pointee.updatesFlags, rules: resolved.pointee.nestedRules)
+      let walk = NestedWalker.walk(
+        format.pointee, from: WalkStart(table: resolved.pointee.firstStageRoot, level: format.pointee.rootLevel), through: nested,
+        for: request.address, demand: demand, in: memory, probe: &probe)
+      rights = walk.rights
+      page = walk.page
+      size = walk.sizeLog2
+      needsDirty = walk.needsDirtyUpdate
+      snoop = snoop || walk.forcesSnoop
+      if walk.status != .translated {
+        failure = walk.failure(firstRootLevel: format.pointee.rootLevel, secondRootLevel: second.pointee.rootLevel)
+      }
+    } else {
+      let walk = Walker.walk(
+        format.pointee,
+        from: WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.pointee.rootLevel),
+        for: request.address, demand: demand, in: memory, probe: &probe)
+      rights = walk.rights
+      page = walk.page
+      size = format.pointee.entrySizeLog2(level: walk.level)
+      needsDirty = format.pointee.needsDirtyUpdate(walk.entry)
+      if walk.status != .translated { failure = walk.failure(stage: .first, rootLevel: format.pointee.rootLevel) }
+    }
+    if resolved.pointee.forcesPrivilege { rights = rights.ofPrivileged }
+    let done = probe.time
+    walkers.release(grant.server, at: done)
+    walks &+= 1
+    walkReads &+= UInt64(probe.reads)
+    response.memoryReads = probe.reads
+    response.latency.memory = done - grant.start
+    response.completion = done
+    response.rights = rights
+    if var failure {
+      if resolved.pointee.forcesPrivilege { failure.rights = failure.rights.ofPrivileged }
+      let code = resolver.fault(failure, stages: resolved.pointee.stages, request: request)
+      response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
+      return
+    }
+    response.address = page.advanced(by: request.address.pageOffset(size))
+    response.pageSizeLog2 = size
+    response.snoop = snoop
+    let fill = missStatus.begin(request.address, context: context, in: bucket, until: done)
+    fill.pointee.entry.page = page
+    fill.pointee.entry.domain = resolved.pointee.domain
+    fill.pointee.entry.addressSpace = resolved.pointee.addressSpace
+    fill.pointee.entry.rights = rights
+    fill.pointee.entry.sizeLog2 = size
+    var flags: IOTLBEntry.Flags = []
+    if needsDirty { flags.insert(.writeNeedsWalk) }
+    if snoop { flags.insert(.snoop) }
+    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
+    if size > 12, InterruptAddressRange.overlaps(page, sizeLog2: size) { flags.insert(.checksOutput) }
+    fill.pointee.entry.flags = flags
+    fill.pointee.entry.stages = resolved.pointee.stages
+    fill.pointee.tableContext = UInt64(resolved.pointee.domain)
+    fill.pointee.descentCount = 0
   }
 
   /// Walks from where the paging-structure caches lead, and leaves the result in `walk` and beside it.

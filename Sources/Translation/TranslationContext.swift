@@ -19,6 +19,12 @@ import PageTables
   case vtd(UnsafePointer<VTdSecondStage>)
 }
 
+/// The tables of a first stage; their format is chosen once per context.
+@frozen public enum FirstStage: BitwiseCopyable {
+  /// Tables in the format of x86-64 processors; the format belongs to whoever resolved the context and outlives its use.
+  case x86(UnsafePointer<X86FirstStage>)
+}
+
 /// Everything that translating a request needs to know of who made it: the narrow waist between an architecture's structures and the
 /// caches and walks that both share.
 @frozen public struct TranslationContext: BitwiseCopyable {
@@ -36,6 +42,16 @@ import PageTables
   public var secondStage: SecondStage?
   /// The root of the second stage's tables.
   public var secondStageRoot: PhysicalAddress
+  /// The format of the first stage's tables, if requests go through one.
+  public var firstStage: FirstStage?
+  /// The root of the first stage's tables; without a second stage guest physical addresses are physical.
+  public var firstStageRoot = GuestPhysicalAddress(rawValue: 0)
+  /// Nested: the bits of a guest physical address that the second stage translates.
+  public var guestAddressWidth: UInt8 = 64
+  /// Nested: what is done where the architecture leaves it open.
+  public var nestedRules: NestedRules = []
+  /// Requests are privileged whatever they say of themselves.
+  public var forcesPrivilege = false
 
   /// A context.
   ///

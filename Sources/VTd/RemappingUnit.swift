@@ -11,6 +11,7 @@ public final class RemappingUnit {
   struct Core: ~Copyable {
     var control: ControlPlane
     var translation: TranslationUnit
+    var devices = ConnectedDevices()
     var protects = false
     var faults: UInt64 = 0
   }
@@ -64,8 +65,13 @@ public final class RemappingUnit {
   private func finish(_ request: TranslationRequest, _ response: inout TranslationResponse) {
     if let fault = response.fault {
       place.pointee.faults += 1
-      if fault.isReported, fault.code != 0 { record(fault, of: request) }
-    } else if place.pointee.protects, response.outcome != .interrupt,
+      if request.kind == .translationRequest, !FaultReason(fault).answerToTranslationRequest.isRecorded {
+        // The device may ask again once software has made the page present.
+        response.fault?.isReported = false
+      } else if fault.isReported, fault.code != 0 {
+        record(fault, of: request)
+      }
+    } else if place.pointee.protects, response.outcome != .interrupt, request.kind != .translationRequest,
       place.pointee.control.translation.protectedMemory.covers(response.address, count: UInt64(request.length))
     {
       // Blocked, and not recorded (section 11.4.8.1).
@@ -83,8 +89,7 @@ public final class RemappingUnit {
       }
     place.pointee.control.record(
       FaultRecord(
-        address: request.address, source: request.requester, reason: FaultReason(UInt8(truncatingIfNeeded: fault.code)),
-        type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
+        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
         privileged: request.attributes.contains(.privileged), execute: request.attributes.contains(.execute)))
   }
 
@@ -93,12 +98,18 @@ public final class RemappingUnit {
   /// The time that has been reached.
   public var now: SimTime { place.pointee.translation.now }
 
-  /// Lets time go on to `time`; walks that are done by then have filled the caches.
+  /// Lets time go on to `time`; walks that are done by then have filled the caches, and invalidations that devices have not completed by
+  /// then have timed out.
   public func advance(to time: SimTime) {
-    guard time > place.pointee.translation.now else { return }
-    place.pointee.translation.now = time
-    place.pointee.translation.pipeline.finishWalks(until: time)
+    if time > place.pointee.translation.now {
+      place.pointee.translation.now = time
+      place.pointee.translation.pipeline.finishWalks(until: time)
+    }
+    synchronize()
   }
+
+  // Requests let time go on without the control plane, which nobody sees before one of its registers or messages is looked at.
+  private func synchronize() { place.pointee.control.advance(to: place.pointee.translation.now) }
 
   /// Lets every walk under way fill the caches, without time going on.
   public func settle() { place.pointee.translation.pipeline.finishWalks(until: SimTime(picoseconds: .max - 1)) }
@@ -106,12 +117,18 @@ public final class RemappingUnit {
   // MARK: Registers
 
   /// A software read of 4 or 8 naturally aligned bytes of the register space; other reads give 0.
-  public func readRegister(_ offset: UInt64, size: Int) -> UInt64 { place.pointee.control.read(offset: offset, size: size) }
+  public func readRegister(_ offset: UInt64, size: Int) -> UInt64 {
+    synchronize()
+    return place.pointee.control.read(offset: offset, size: size)
+  }
 
   /// A software write of 4 or 8 naturally aligned bytes of the register space, with all it sets off; other writes are ignored.
   public func writeRegister(_ offset: UInt64, size: Int, _ value: UInt64) {
+    synchronize()
     let before = place.pointee.control.translation.generation
     place.pointee.control.write(offset: offset, size: size, value: value, caches: &place.pointee.translation)
+    // Devices may answer at once, with requests that are translated as the registers now say.
+    defer { deliverDeviceMessages() }
     let state = place.pointee.control.translation
     guard state.generation != before else { return }
     place.pointee.translation.resolver.follow(state)
@@ -120,7 +137,10 @@ public final class RemappingUnit {
   }
 
   /// The oldest interrupt message that has not been handed out, if any.
-  public func nextMessage() -> InterruptMessage? { place.pointee.control.nextMessage() }
+  public func nextMessage() -> InterruptMessage? {
+    synchronize()
+    return place.pointee.control.nextMessage()
+  }
 
   // MARK: Counters
 

@@ -41,8 +41,8 @@ struct FixedResolver: ContextResolver, ~Copyable {
   func demand(_ request: TranslationRequest) -> WalkDemand { WalkDemand(request.access) }
 
   /// 100 and the walk's status, 1000 more if it ended at the top entry.
-  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest) -> UInt16 {
-    100 + UInt16(status.rawValue) + (isTopEntry ? 1000 : 0)
+  func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16 {
+    100 + UInt16(failure.status.rawValue) + (failure.isTopEntry ? 1000 : 0)
   }
 }
 

@@ -40,11 +40,14 @@ import Hardware
     public var checksRightsAtEveryLevel: Bool
     /// An output in the interrupt range is reported before missing rights.
     public var checksOutputBeforeRights: Bool
+    /// The accessed flag is set in a leaf, too, that refuses the request.
+    public var marksRefusingLeaves: Bool
 
     /// The features of a current unit with a host address width of 52 bits, all page sizes and snoop control.
     public init(
       hostAddressWidth: UInt8 = 52, pages2M: Bool = true, pages1G: Bool = true, snoopControl: Bool = true,
-      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true
+      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true,
+      marksRefusingLeaves: Bool = false
     ) {
       self.hostAddressWidth = hostAddressWidth
       self.pages2M = pages2M
@@ -53,6 +56,7 @@ import Hardware
       self.transientMapping = transientMapping
       self.checksRightsAtEveryLevel = checksRightsAtEveryLevel
       self.checksOutputBeforeRights = checksOutputBeforeRights
+      self.marksRefusingLeaves = marksRefusingLeaves
     }
   }
 
@@ -66,6 +70,8 @@ import Hardware
   public let checksRightsAtEveryLevel: Bool
   /// An output in the interrupt range is reported before missing rights.
   public let checksOutputBeforeRights: Bool
+  /// The accessed flag is set in a leaf, too, that refuses the request.
+  public let marksRefusingLeaves: Bool
 
   // An entry is plain if these bits of it are exactly those that must be set.
   @usableFromInline let checkedInTable: UInt64
@@ -91,6 +97,7 @@ import Hardware
     canUpdate = coherent
     checksRightsAtEveryLevel = features.checksRightsAtEveryLevel
     checksOutputBeforeRights = features.checksOutputBeforeRights
+    marksRefusingLeaves = features.marksRefusingLeaves
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping

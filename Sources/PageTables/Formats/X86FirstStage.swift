@@ -42,15 +42,19 @@ import Hardware
     public var checksRightsAtEveryLevel: Bool
     /// An output in the interrupt range is reported before missing rights.
     public var checksOutputBeforeRights: Bool
+    /// The accessed flag is set in a leaf, too, that refuses the request.
+    public var marksRefusingLeaves: Bool
 
     /// The features of a current unit with a host address width of 52 bits and all page sizes.
     public init(
-      hostAddressWidth: UInt8 = 52, pages1G: Bool = true, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true
+      hostAddressWidth: UInt8 = 52, pages1G: Bool = true, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true,
+      marksRefusingLeaves: Bool = false
     ) {
       self.hostAddressWidth = hostAddressWidth
       self.pages1G = pages1G
       self.checksRightsAtEveryLevel = checksRightsAtEveryLevel
       self.checksOutputBeforeRights = checksOutputBeforeRights
+      self.marksRefusingLeaves = marksRefusingLeaves
     }
   }
 
@@ -74,6 +78,8 @@ import Hardware
   public let checksRightsAtEveryLevel: Bool
   /// An output in the interrupt range is reported before missing rights.
   public let checksOutputBeforeRights: Bool
+  /// The accessed flag is set in a leaf, too, that refuses the request.
+  public let marksRefusingLeaves: Bool
   /// Whether leaves that are built let user requests in.
   public var buildsUserPages = true
 
@@ -108,6 +114,7 @@ import Hardware
     canUpdate = coherent
     checksRightsAtEveryLevel = features.checksRightsAtEveryLevel
     checksOutputBeforeRights = features.checksOutputBeforeRights
+    marksRefusingLeaves = features.marksRefusingLeaves
     protectsUserPages = executeRules.contains(.supervisorMode)
     accessedFlags = EntryBits.accessed | (extendedAccessed ? EntryBits.extendedAccessed : 0)
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
