@@ -55,11 +55,6 @@ struct ConfigurationCaches: ~Copyable {
     return entry
   }
 
-  /// The words of the cached context entry of a requester, without counting that as a lookup.
-  mutating func peekContext(of requester: RequesterID) -> SIMD4<UInt64>? {
-    contexts.peek(tag: UInt64(requester.rawValue), context: 0).map { contexts.place($0).pointee.words }
-  }
-
   /// The cached PASID table entry of a requester's PASID, likewise.
   @inline(__always) mutating func pasidEntry(_ pasid: PASID, of requester: RequesterID, at time: inout SimTime) -> UnsafePointer<
     PASIDEntry

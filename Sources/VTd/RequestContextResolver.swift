@@ -168,7 +168,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private var isTranslating: Bool { if case .scalable = mode { true } else { isLegacy } }
 
   @inline(never) private mutating func usesRequesterPASIDEntries(_ request: TranslationRequest) -> Bool {
-    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContext(of: request.requester) else { return false }
+    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContextEntry(of: request.requester)?.words else { return false }
     return ScalableContextEntry(words: context).requesterPASID == pasid
   }
 

@@ -113,13 +113,16 @@ extension ConfigurationCaches.PASIDEntry {
     let (mine, others) = (translation, other.translation)
     return mine.stages == others.stages && mine.reportsFaults == others.reportsFaults && mine.forcesSnoop == others.forcesSnoop
       && mine.domain == others.domain && mine.addressSpace == others.addressSpace && mine.secondStageRoot == others.secondStageRoot
-      && mine.secondStage.address == others.secondStage.address && inputWidth == other.inputWidth
-      && allowsSupervisor == other.allowsSupervisor
+      && mine.secondStage.address == others.secondStage.address && mine.firstStageRoot == others.firstStageRoot
+      && mine.firstStage.address == others.firstStage.address && mine.forcesPrivilege == others.forcesPrivilege
+      && inputWidth == other.inputWidth && allowsSupervisor == other.allowsSupervisor && allowsExecution == other.allowsExecution
   }
 
   var summary: String {
-    let stages = "domain \(domain), \(translation.stages)"
-    return translation.secondStage == nil ? stages : "\(stages), second-stage table \(translation.secondStageRoot)"
+    var parts = ["domain \(domain)", "\(translation.stages)"]
+    if translation.firstStage != nil { parts.append("first-stage table \(translation.firstStageRoot)") }
+    if translation.secondStage != nil { parts.append("second-stage table \(translation.secondStageRoot)") }
+    return parts.joined(separator: ", ")
   }
 }
 
@@ -128,6 +131,15 @@ extension SecondStage? {
   fileprivate var address: UInt {
     switch self {
     case .vtd(let format): UInt(bitPattern: format)
+    case nil: 0
+    }
+  }
+}
+
+extension FirstStage? {
+  fileprivate var address: UInt {
+    switch self {
+    case .x86(let format): UInt(bitPattern: format)
     case nil: 0
     }
   }
