@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "Replay",
       dependencies: [
-        "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
+        "Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     .target(

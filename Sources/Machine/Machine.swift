@@ -14,6 +14,9 @@ public final class Machine {
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
 
+  /// The memory that the driver keeps its tables in.
+  public var tables: TableMemory { bus.tables }
+
   private let bus: MachineBus
   private var dataFrames: FrameAllocator
 
@@ -22,7 +25,10 @@ public final class Machine {
   /// - Parameters:
   ///   - configuration: What to build; its `problems` must be empty.
   ///   - recordedInvalidations: The driver makes no invalidations of its own.
-  public init(_ configuration: MachineConfiguration, recordedInvalidations: Bool = false) throws(MachineError) {
+  ///   - watch: Told of what the driver writes to memory, if somebody wants to know.
+  public init(
+    _ configuration: MachineConfiguration, recordedInvalidations: Bool = false, watch: WriteWatch? = nil
+  ) throws(MachineError) {
     self.configuration = configuration
     if let problem = configuration.problems.first { throw .configuration(key: problem.key, problem: problem.problem) }
     let width = UInt64(configuration.vtd.hostAddressWidth)
@@ -44,7 +50,8 @@ public final class Machine {
     } catch {
       throw .unit("\(error)")
     }
-    bus = MachineBus(unit: unit, memory: memory.view, tables: TableMemory(tables, in: memory.view))
+    let view = watch.map { memory.view(watchedBy: $0) } ?? memory.view
+    bus = MachineBus(unit: unit, memory: view, tables: TableMemory(tables, in: view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()
