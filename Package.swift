@@ -35,7 +35,7 @@ let package = Package(
     .target(
       name: "Machine",
       dependencies: [
-        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "HostDrivers",
+        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "Endpoints", "HostDrivers",
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Presets")]),
@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "Replay",
       dependencies: [
-        "Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers", "Machine", "DMATrace",
+        "Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Endpoints", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     .target(

@@ -11,6 +11,8 @@ public final class Machine {
   public let unit: RemappingUnit
   /// The driver of the unit; it has brought the unit up.
   public let driver: VTdDriver
+  /// The devices that have device-TLBs.
+  public let devices: Devices
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
 
@@ -50,8 +52,9 @@ public final class Machine {
     } catch {
       throw .unit("\(error)")
     }
+    devices = Devices(unit, configuration.endpoints)
     let view = watch.map { memory.view(watchedBy: $0) } ?? memory.view
-    bus = MachineBus(unit: unit, memory: view, tables: TableMemory(tables, in: view))
+    bus = MachineBus(unit: unit, devices: devices, memory: view, tables: TableMemory(tables, in: view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()

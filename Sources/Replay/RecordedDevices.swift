@@ -4,13 +4,15 @@ import VTd
 
 /// The devices of a trace that records ATS and PRI messages itself, as their unit sees them: they forget at once what they are told to forget.
 final class RecordedDevices: DevicePort {
-  /// What the devices asked and were told.
-  var figures = DeviceRequestFigures()
   private let unit: RemappingUnit
+  private let tally: DeviceTally
   // Whether each device has requested pages.
   private var known: [RequesterID: Bool] = [:]
 
-  init(_ unit: RemappingUnit) { self.unit = unit }
+  init(_ unit: RemappingUnit, _ tally: DeviceTally) {
+    self.unit = unit
+    self.tally = tally
+  }
 
   /// Notes that a device uses ATS, or page requests too; whether that is new.
   func begins(_ requester: RequesterID, pageRequests: Bool) -> Bool {
@@ -24,9 +26,9 @@ final class RecordedDevices: DevicePort {
   func requestsPages(_ requester: RequesterID) -> Bool { known[requester] ?? false }
 
   func invalidate(_ request: DeviceTLBInvalidation, at time: SimTime) {
-    figures.invalidations += 1
+    tally.figures.invalidations += 1
     unit.receive(InvalidationCompletion(requester: request.requester, tags: 1 << UInt32(request.tag)), at: time)
   }
 
-  func respond(_ response: PageGroupResponse, at time: SimTime) { figures.count(response.code) }
+  func respond(_ response: PageGroupResponse, at time: SimTime) { tally.figures.count(response.code) }
 }

@@ -13,19 +13,18 @@ extension ReplayEngine {
     _ record: UnsafePointer<TraceRecord>, _ index: UInt64, _ state: inout State, _ observer: inout Observer
   ) throws(ReplayError) {
     let operation = record.pointee.operation
-    let devices = devices()
-    try serve(record.pointee.requester, pageRequests: operation == .pageRequest, index, &state)
+    try serve(record.pointee.requester, pageRequests: operation == .pageRequest, index)
     let arrival = isClosedLoop ? unit.now : max(record.pointee.time, unit.now)
     if state.driverDue <= arrival { try runDriver(until: arrival, index, &state) }
-    if firstTouch { try prepareSpace(of: record, index, &state) }
+    try prepareSpace(of: record, index, &state)
     switch operation {
-    case .translationRequest: devices.figures.count(unit.complete(Self.translationRequest(record), at: arrival))
+    case .translationRequest: _ = machine.devices.services.complete(Self.translationRequest(record), at: arrival)
     case .pageRequest:
       let request = Self.pageRequest(record)
-      if !request.isStopMarker { devices.figures.pageRequests += 1 }
+      if !request.isStopMarker { tally.figures.pageRequests += 1 }
       unit.receive(request, at: arrival)
     default:
-      devices.figures.translatedAccesses += 1
+      tally.figures.translatedAccesses += 1
       try translatedAccess(record, index, &state, &observer)
     }
     machine.deliverInterrupts()
@@ -82,42 +81,46 @@ extension ReplayEngine {
 
   // MARK: Devices and their pages
 
-  private func devices() -> RecordedDevices {
-    if let recordedDevices { return recordedDevices }
-    let made = RecordedDevices(unit)
-    recordedDevices = made
-    let handler = DemandPaging { [unowned self] address, requester, pasid in provide(address, requester, pasid) }
-    paging = handler
-    driver.pageFaultHandler = handler
-    return made
-  }
-
   /// Has the driver serve what a device uses, as far as the unit can; what it cannot it refuses itself.
-  private func serve(
-    _ requester: RequesterID, pageRequests: Bool, _ index: UInt64, _ state: inout State
-  ) throws(ReplayError) {
-    guard let devices = recordedDevices, devices.begins(requester, pageRequests: pageRequests) else { return }
+  private func serve(_ requester: RequesterID, pageRequests: Bool, _ index: UInt64) throws(ReplayError) {
+    let devices = recordedDevices ?? RecordedDevices(unit, tally)
+    recordedDevices = devices
+    servePageRequests()
     let extended = unit.identity.extended
-    guard extended.deviceTLB else { return }
+    guard devices.begins(requester, pageRequests: pageRequests), extended.deviceTLB else { return }
     unit.connect(devices, requesters: [requester])
-    let services = DeviceServices(deviceTLB: true, pageRequests: devices.requestsPages(requester) && extended.pageRequests)
-    guard machine.configuration.stages != .legacy || !services.pageRequests else { return }
+    let canRequest = extended.pageRequests && machine.configuration.stages != .legacy
     try perform(index) { () throws(HostDriverError) in
-      try driver.enable(services, for: requester)
+      try driver.enable(DeviceServices(deviceTLB: true, pageRequests: pageRequests && canRequest), for: requester)
       // No record says so, but without it a context entry that is cached already would not change.
       if options.invalidations == .recorded { try driver.invalidate(.context(requester, functionMask: 0, domain: 0)) }
     }
   }
 
+  /// Has page requests served.
+  func servePageRequests() {
+    guard paging == nil else { return }
+    let handler = DemandPaging { [unowned self] address, requester, pasid in provide(address, requester, pasid) }
+    paging = handler
+    driver.pageFaultHandler = handler
+  }
+
   // An address space for whoever has none, and what it maps at first touch; page requests are there to be served.
   private func prepareSpace(of record: UnsafePointer<TraceRecord>, _ index: UInt64, _ state: inout State) throws(ReplayError) {
-    if record.pointee.operation == .translationRequest {
+    let operation = record.pointee.operation
+    if operation == .translationRequest, firstTouch {
       let last = IOVirtualAddress(record.pointee.address.rawValue | 4095)
       if !spaces.pointee.hasTouched(record.pointee.address, by: record.pointee.source) { try touch(record, last, index, &state) }
-    } else if spaces.pointee.space(record.pointee.requester, record.pointee.pasid) == nil {
-      let space = try makeSpace(for: nil, passThrough: passesThrough, index)
-      try attach(record.pointee.requester, record.pointee.pasid, to: space, index)
+    } else if firstTouch || operation == .pageRequest && pagesOnDemand {
+      try route(record, index)
     }
+  }
+
+  /// Gives whoever has none an address space.
+  func route(_ record: UnsafePointer<TraceRecord>, _ index: UInt64) throws(ReplayError) {
+    guard spaces.pointee.space(record.pointee.requester, record.pointee.pasid) == nil else { return }
+    let space = try makeSpace(for: nil, passThrough: passesThrough, index)
+    try attach(record.pointee.requester, record.pointee.pasid, to: space, index)
   }
 
   /// Makes a page present that a device requests, if it is not.

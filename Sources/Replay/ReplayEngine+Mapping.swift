@@ -4,7 +4,7 @@ import HostDrivers
 /// How a replay's address spaces are made and mapped, whatever the stages.
 extension ReplayEngine {
   /// The kind of the address spaces of this replay.
-  func kind(passThrough: Bool) throws(HostDriverError) -> AddressSpaceKind {
+  func spaceKind(passThrough: Bool) throws(HostDriverError) -> AddressSpaceKind {
     if passThrough { return .passThrough }
     switch machine.configuration.stages {
     case .legacy, .second: return .secondStage

@@ -7,6 +7,7 @@ import Translation
 extension ReplayEngine {
   /// Replays a record that is no access.
   @inline(never) func prepare(_ record: TraceRecord, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     if !isClosedLoop { unit.advance(to: record.time) }
     if state.driverDue <= unit.now { try runDriver(until: unit.now, index, &state) }
     switch record.operation {
@@ -26,6 +27,7 @@ extension ReplayEngine {
 
   /// Lets the driver do what it has put off, each at its own time.
   @inline(never) func runDriver(until time: SimTime, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     while state.driverDue <= time {
       unit.advance(to: state.driverDue)
       try perform(index) { () throws(HostDriverError) in try driver.runDue() }
@@ -50,7 +52,7 @@ extension ReplayEngine {
   func makeSpace(
     for domain: TraceDomain?, passThrough: Bool, _ index: UInt64
   ) throws(ReplayError) -> UnsafeMutablePointer<AddressSpaceTable.Space> {
-    let kind = try perform(index) { () throws(HostDriverError) in try kind(passThrough: passThrough) }
+    let kind = try perform(index) { () throws(HostDriverError) in try spaceKind(passThrough: passThrough) }
     var handle: AddressSpace?
     // The trace's own number makes a recording easier to follow; where the unit cannot have it, any other will do.
     if let domain { handle = try? driver.makeAddressSpace(kind, domain: domain.rawValue) }

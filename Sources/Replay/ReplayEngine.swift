@@ -29,10 +29,15 @@ public final class ReplayEngine {
 
   /// The memory of the guest, once there is one: only where there are two stages.
   var guest: UniqueBox<GuestMemory>?
-  /// The devices that make requests of their own, once there are any.
+  /// Counts what devices ask beside plain accesses.
+  let tally = DeviceTally()
+  /// The devices whose ATS and PRI messages the trace records, once there are any.
   var recordedDevices: RecordedDevices?
   /// Who makes pages present that devices request.
   var paging: DemandPaging?
+
+  /// Looks for uses of stale cache entries, if that is wanted.
+  let staleCheck: StaleCheck?
 
   /// What changes from record to record.
   struct State {
@@ -58,23 +63,29 @@ public final class ReplayEngine {
   private let hasBounds: Bool
   let isClosedLoop: Bool
   let firstTouch: Bool
+  /// Whether requesters that the trace does not attach get an address space when they ask for pages.
+  let pagesOnDemand: Bool
   let pageSizeLog2: UInt8
   let passesThrough: Bool
-  // Records of these operations go straight to the unit.
-  private let lastPlainAccess = TraceOperation.atomic.rawValue
+  // Operations below this are accesses that go straight to the unit: reads, writes and AtomicOps of devices without device-TLB.
+  private let plainAccesses: UInt8
 
   /// An engine for one replay of a trace whose header is given.
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
-    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded)
+    let watch = options.staleFindings.map { _ in WriteWatch() }
+    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded, watch: watch)
     self.options = options
     hasBounds = options.hasBounds
     unit = machine.unit
     driver = machine.driver
+    staleCheck = watch.map { StaleCheck(machine, watch: $0, limit: options.staleFindings ?? 0) }
     isClosedLoop = configuration.replay.loop == .closed
     loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
     firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
+    pagesOnDemand = header.mappings == .partial
     pageSizeLog2 = configuration.mapping.pageSize.log2
     passesThrough = configuration.stages == .passThrough
+    plainAccesses = configuration.endpoints.usesDeviceTLB ? 0 : TraceOperation.atomic.rawValue + 1
     statistics = statisticsBox.pointer
     spaces = spacesBox.pointer
     response = responseBox.pointer
@@ -88,11 +99,15 @@ public final class ReplayEngine {
   ///
   /// - Returns: Whether the replay wants more of the trace.
   public func replay(_ records: UnsafeBufferPointer<TraceRecord>) throws(ReplayError) -> Bool {
+    if let staleCheck {
+      var observer = StaleObserver(check: staleCheck)
+      return try replay(records, observer: &observer)
+    }
     var observer = NoObserver()
     return try replay(records, observer: &observer)
   }
 
-  /// Replays records, the next ones of the trace, and shows an observer every translation.
+  /// Replays records, the next ones of the trace, and shows an observer every translation; that one alone, so that nothing stale is looked for.
   public func replay<Observer: ReplayObserver & ~Copyable>(
     _ records: UnsafeBufferPointer<TraceRecord>, observer: inout Observer
   ) throws(ReplayError) -> Bool {
@@ -124,8 +139,10 @@ public final class ReplayEngine {
     }
     state.replayed &+= 1
     let operation = record.pointee.operation
-    if operation.rawValue <= lastPlainAccess {
+    if operation.rawValue < plainAccesses {
       try access(record, index, &state, &observer)
+    } else if operation.rawValue <= TraceOperation.atomic.rawValue {
+      try deviceAccess(record, index, &state, &observer)
     } else if operation.isDeviceRequest {
       try deviceRequest(record, index, &state, &observer)
     } else {
@@ -217,6 +234,7 @@ public final class ReplayEngine {
   @inline(never) func touch(
     _ record: UnsafePointer<TraceRecord>, _ last: IOVirtualAddress, _ index: UInt64, _ state: inout State
   ) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     let space: UnsafeMutablePointer<AddressSpaceTable.Space>
     if let known = spaces.pointee.space(record.pointee.requester, record.pointee.pasid) {
       space = known

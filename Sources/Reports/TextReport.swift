@@ -34,8 +34,17 @@ public enum TextReport {
         + "\(result.figures.requestsPerMicrosecond) requests/us, \(result.figures.gigabitsPerSecond) Gb/s",
       "host       \(result.hostSeconds) s: \(result.recordsPerSecond.grouped) records/s",
     ]
+    if let devices = devices(result.figures.deviceRequests) { lines.insert(devices, at: 4) }
     if let damage = result.trace.damage { lines.insert("damage     \(damage)", at: 1) }
     return lines
+  }
+
+  private static func devices(_ devices: DeviceRequestFigures) -> String? {
+    guard devices != DeviceRequestFigures() else { return nil }
+    return "devices    \(devices.translationRequests.grouped) translation requests, \(devices.translations.grouped) with rights; "
+      + "\(devices.translatedAccesses.grouped) translated accesses, \(devices.refusedAccesses.grouped) given up; "
+      + "\(devices.pageRequests.grouped) page requests, \(devices.pageSuccesses.grouped) groups served; "
+      + "\(devices.invalidations.grouped) invalidations"
   }
 
   private static func latency(_ requests: RequestFigures) -> [String] {

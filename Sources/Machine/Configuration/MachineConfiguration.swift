@@ -38,6 +38,8 @@ public struct MachineConfiguration: Hashable, Sendable {
   public var vtd = VTdParameters()
   /// The sizes, policies, latencies and slots of the translation path.
   public var translation = TranslationParameters()
+  /// The devices.
+  public var endpoints = EndpointConfiguration()
   /// How the driver goes about its work.
   public var driver = DriverParameters()
   /// How a replay maps what a trace accesses.
@@ -66,6 +68,7 @@ public struct MachineConfiguration: Hashable, Sendable {
     ]
     + VTdParameters.parameters.lifted(to: \Self.vtd, under: "vtd")
     + TranslationParameters.parameters.lifted(to: \Self.translation, under: "")
+    + EndpointConfiguration.parameters.lifted(to: \Self.endpoints, under: "endpoints")
     + DriverParameters.parameters.lifted(to: \Self.driver, under: "driver")
     + MappingParameters.parameters.lifted(to: \Self.mapping, under: "mapping")
     + ReplayParameters.parameters.lifted(to: \Self.replay, under: "replay")
@@ -76,7 +79,7 @@ public struct MachineConfiguration: Hashable, Sendable {
 extension MachineConfiguration {
   /// What keeps a machine from being built, each with the key, or the section of keys, that it concerns.
   public var problems: [(key: String, problem: String)] {
-    translation.problems.map { ($0.parameter, $0.problem) } + stageProblems + pageSizeProblems
+    translation.problems.map { ($0.parameter, $0.problem) } + stageProblems + pageSizeProblems + endpointProblems
   }
 
   private var stageProblems: [(key: String, problem: String)] {
@@ -108,6 +111,18 @@ extension MachineConfiguration {
   private var firstStageLevelProblems: [(key: String, problem: String)] {
     guard firstStageLevels == 5, !vtd.identity.capabilities.firstStage5Level else { return [] }
     return [("translation.first_levels", "CAP.FS5LP has no first stage of 5 levels")]
+  }
+
+  private var endpointProblems: [(key: String, problem: String)] {
+    let extended = vtd.identity.extended
+    if endpoints.usesDeviceTLB, !extended.deviceTLB { return [("endpoints.device_tlb.enabled", "ECAP.DT says that the unit serves none")] }
+    if endpoints.requestsPages {
+      if !endpoints.usesDeviceTLB { return [("endpoints.page_requests.enabled", "page requests need a device-TLB")] }
+      if stages == .legacy || !extended.pageRequests {
+        return [("endpoints.page_requests.enabled", "page requests need scalable mode and ECAP.PRS")]
+      }
+    }
+    return endpoints.device.problems.map { ("endpoints." + $0.parameter, $0.problem) }
   }
 
   private var levelProblems: [(key: String, problem: String)] {

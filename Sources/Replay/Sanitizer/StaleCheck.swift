@@ -1,4 +1,5 @@
 import Hardware
+import Machine
 import PageTables
 import Translation
 import VTd
@@ -62,6 +63,14 @@ public final class StaleCheck {
     watch.didWrite = { [unowned self] in history.noteWrite($0, $1, $2, at: moment) }
     tables.didChange = { [unowned self] in note($0, sizeLog2: $1, isInUse: $2) }
     inspection.observeInvalidations { [unowned self] in history.noteInvalidation($0, at: moment) }
+  }
+
+  /// A check of a machine's unit, whose driver writes are told to `watch`.
+  convenience init(_ machine: Machine, watch: WriteWatch, limit: Int) {
+    let driver = machine.driver
+    self.init(machine.unit, memory: machine.memory.view, watch: watch, tables: machine.tables, limit: limit) {
+      driver.defersInvalidation(of: $0, in: $1)
+    }
   }
 
   /// Says which record's work is done from now on.
