@@ -51,7 +51,7 @@ let package = Package(
     .target(
       name: "Conformance",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Machine", "Compression"]),
-    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay"]),
+    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "VTd", "Machine", "Replay"]),
     .executableTarget(
       name: "iommusim",
       dependencies: [

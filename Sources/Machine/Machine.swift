@@ -53,7 +53,8 @@ public final class Machine {
       throw .unit("\(error)")
     }
     devices = Devices(unit, configuration.endpoints)
-    let view = watch.map { memory.view(watchedBy: $0) } ?? memory.view
+    var view = memory.view
+    if let watch { view = memory.view(watchedBy: watch) }
     bus = MachineBus(unit: unit, devices: devices, memory: view, tables: TableMemory(tables, in: view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {

@@ -78,7 +78,7 @@ public final class ReplayEngine {
     hasBounds = options.hasBounds
     unit = machine.unit
     driver = machine.driver
-    staleCheck = watch.map { StaleCheck(machine, watch: $0, limit: options.staleFindings ?? 0) }
+    if let watch { staleCheck = StaleCheck(machine, watch: watch, limit: options.staleFindings ?? 0) } else { staleCheck = nil }
     isClosedLoop = configuration.replay.loop == .closed
     loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
     firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
