@@ -9,7 +9,7 @@
 }
 
 /// Why a walk did not end in a translation: all that naming the fault takes.
-@frozen public struct WalkFailure: Hashable, Sendable {
+@frozen public struct WalkFailure: BitwiseCopyable, Hashable, Sendable {
   /// How the walk ended.
   public var status: WalkStatus
   /// Whose entry ended it.

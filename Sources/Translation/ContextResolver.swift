@@ -44,6 +44,6 @@ public protocol ContextResolver: ~Copyable {
   /// What a request demands of the tables.
   mutating func demand(_ request: TranslationRequest) -> WalkDemand
 
-  /// The architecture's code for a walk that did not end in a translation.
+  /// The architecture's code for a walk that did not end in a translation, or for a cached translation that denies a request.
   mutating func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16
 }

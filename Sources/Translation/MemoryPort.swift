@@ -80,7 +80,7 @@ import PageTables
   /// Keeps the table.
   @inlinable public mutating func descended<Table: Address>(level: UInt8, table: Table, rights: AccessRights) {
     guard let descents, descentCount < 5 else { return }
-    descents[descentCount] = Descent(table: PhysicalAddress(rawValue: table.rawValue), level: level, rights: rights)
+    descents[descentCount] = Descent(table: PhysicalAddress(table.rawValue), level: level, rights: rights)
     descentCount &+= 1
   }
 }

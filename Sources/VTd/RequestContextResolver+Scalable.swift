@@ -118,6 +118,7 @@ extension RequestContextResolver {
       translation.secondStage = formats.pointer.pointee.secondStage(entry)
       translation.secondStageRoot = entry.secondStageTable
       translation.guestAddressWidth = UInt8(truncatingIfNeeded: width)
+      translation.secondStageKeepsFlags = entry.secondStageAccessedDirty
       translation.nestedRules = nestedRules
     }
     if stages == .firstStage || stages == .nested {

@@ -32,6 +32,9 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { "\(id)\(note.isEmpty ? "" : ", ")\(note)" }
 
+  /// The reason of the condition; 0 if the table does not have it.
+  var reason: FaultReason { (try? condition().reason) ?? FaultReason(0) }
+
   /// What the fault table says of the condition.
   func condition() throws -> FaultCondition {
     // Interrupt conditions have no names of their own.
@@ -266,7 +269,12 @@ extension FaultScenario {
     .init(id: "SGN.8.1", note: "pass-through", mode: .scalable, address: interrupts, only: [.untranslatedWithPASID], outlivesRepair: true) {
       $0.changePASIDEntries { $0.stagesCode = PASIDTranslationType.passThrough.rawValue }
     },
+    .init(id: "SGN.8.2", mode: .scalable) { $0[1] = 0xFEEF_F003 },
     .init(id: "SGN.8.3", mode: .scalable, address: interrupts, outlivesRepair: true),
+    .init(id: "SSS.6", mode: .scalable, outlivesRepair: true) {
+      $0[2] = $0.moveTable(ofSecond: 1).rawValue | 3
+      $0.changePASIDEntries { $0.secondStageAccessedDirty = true }
+    },
   ]
 
   static let untranslated: [RequestKind] = [.untranslated, .untranslatedWithPASID]

@@ -148,4 +148,21 @@ import VTdArchitecture
     #expect(machine.request(.write).fault == nil)
     #expect(machine.request(.read, at: other).outcome == .hit)
   }
+
+  @Test("What a refused page request displaces from the configuration caches is fetched again")
+  func displaced() throws {
+    var parameters = TranslationParameters()
+    parameters.contextCache.geometry = CacheGeometry(entries: 1)
+    let setting = try Setting(MachineUnderTest(.scalable, parameters: parameters))
+    let other = RequesterID(bus: 3, device: 21, function: 2)
+    setting.machine.copyContext(to: other)
+    setting.machine.request()
+    var request = Self.pageRequest(pasid: MachineUnderTest.requesterPASID)
+    request.requester = other
+    setting.receive(request)
+    #expect(setting.machine.takeFaults().map(\.reason) == [.pasidEqualsRequesterPASID])
+    #expect(setting.machine.counters("context").fills == 2)
+    setting.machine.request(at: MachineUnderTest.page.advanced(by: 0x1000))
+    #expect(setting.machine.counters("context").fills == 3)
+  }
 }
