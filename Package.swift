@@ -72,7 +72,10 @@ let package = Package(
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "ReplayTests", dependencies: ["Hardware", "Compression", "Translation", "Machine", "DMATrace", "Replay"],
+      name: "ReplayTests",
+      dependencies: [
+        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "HostDrivers", "Machine", "DMATrace", "Replay",
+      ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ConformanceTests",

@@ -111,7 +111,7 @@ public final class StaleCheck {
       if entry.sizeLog2 == 12 || fills[thing] == nil { fills[thing] = Fill(sequence: history.next(), places: places) }
       return
     }
-    let output = "\(entry.output(request.address)) \(entry.rights) in domain \(entry.domain)"
+    let output = "\(entry.output(request.address)) \(entry.rights.short) in domain \(entry.domain)"
     report(thing, in: isUnderWay ? .walkUnderWay : .iotlb, request, cached: output, present: present)
   }
 
@@ -180,9 +180,9 @@ public final class StaleCheck {
       fills[thing] = Fill(sequence: history.next(), places: places)
       return nil
     }
-    let present = table.map { "table \($0.table) \($0.rights)" } ?? reading.end
+    let present = table.map { "table \($0.table) \($0.rights.short)" } ?? reading.end
     return report(
-      thing, in: .walkCache, request, cached: "table \(pointer.table) \(pointer.rights)", present: present, level: pointer.level,
+      thing, in: .walkCache, request, cached: "table \(pointer.table) \(pointer.rights.short)", present: present, level: pointer.level,
       freed: isFreed ? freed[pointer.table.pageNumber(12)] : nil)
   }
 
@@ -200,7 +200,7 @@ public final class StaleCheck {
       noteRead(reading, context)
       let places = configuration.path.places + reading.entries.map(\.place)
       guard context.stages != .passThrough else { return (nil, "pass-through", places) }
-      let present = reading.page.map { "\($0.address) \($0.rights) in domain \(context.domain)" } ?? reading.end
+      let present = reading.page.map { "\($0.address) \($0.rights.short) in domain \(context.domain)" } ?? reading.end
       return (reading.page, present, places)
     }
   }
@@ -293,6 +293,15 @@ public final class StaleCheck {
         DomainConflict(
           requesters: [other.requester, entry.requester], pasids: [other.pasid, entry.pasid], domain: entry.domain, rule: rule, moment: moment))
     }
+  }
+}
+
+extension AccessRights {
+  /// The letters for reading and writing, once where privilege makes no difference.
+  fileprivate var short: String {
+    let privileged = permissions(privileged: true).intersection(.readWrite)
+    let unprivileged = permissions(privileged: false).intersection(.readWrite)
+    return privileged == unprivileged ? "\(privileged)" : "\(privileged)/\(unprivileged)"
   }
 }
 

@@ -8,6 +8,12 @@ public struct ReplayMoment: Hashable, Sendable {
   public var record: UInt64
   /// The time of the machine.
   public var time: SimTime
+
+  /// The given record and time.
+  public init(record: UInt64, time: SimTime) {
+    self.record = record
+    self.time = time
+  }
 }
 
 /// A write of software to a table that somebody had read.
