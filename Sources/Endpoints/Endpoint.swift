@@ -184,11 +184,12 @@ public final class Endpoint<Service: AddressTranslationService> {
     return .miss
   }
 
+  // A translation request is a read on the link, whatever the access is; NW tells that no write is meant.
   @inlinable func translationRequest(for request: TranslationRequest) -> TranslationRequest {
     var attributes = request.attributes.intersection([.privileged, .execute])
     if parameters.asksWithoutWrite, request.access == .read { attributes.insert(.noWrite) }
     return TranslationRequest(
-      request.access, at: request.address.alignedDown(PageSizeLog2.size4K), length: 0, by: requester, pasid: request.pasid,
+      .read, at: request.address.alignedDown(PageSizeLog2.size4K), length: 0, by: requester, pasid: request.pasid,
       kind: .translationRequest, attributes: attributes)
   }
 

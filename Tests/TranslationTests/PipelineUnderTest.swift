@@ -18,6 +18,8 @@ struct FixedResolver: ContextResolver, ~Copyable {
   /// What requests are admitted as, unless they are translated.
   var admission: Admission?
   var fault: TranslationFault?
+  /// Whole contexts of requesters that have their own.
+  var contexts: [UInt32: TranslationContext] = [:]
   let format: UnsafePointer<VTdSecondStage>
   var root = PhysicalAddress(0)
   let context = UniqueBox(TranslationContext(stages: .second, domain: 0, addressSpace: 0))
@@ -32,7 +34,7 @@ struct FixedResolver: ContextResolver, ~Copyable {
     resolutions += 1
     time += self.time
     if let fault { return .fault(fault) }
-    context.pointer.pointee = TranslationContext(
+    context.pointer.pointee = contexts[request.requester.rawValue] ?? TranslationContext(
       stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
       secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
     return .context(UnsafePointer(context.pointer))
@@ -146,7 +148,7 @@ final class PipelineUnderTest {
 
   func invalidateTables(_ range: ClosedRange<UInt64>? = nil, domain: UInt32 = 1, at time: SimTime = .zero) {
     pipeline.finishWalks(until: time)
-    pipeline.invalidateSecondStageTables(of: range) { $0.domain == domain }
+    pipeline.invalidateSecondStageTables(of: range) { $0 == domain }
   }
 
   /// Lets every walk fill the caches that is done by a time in nanoseconds.
@@ -157,5 +159,5 @@ final class PipelineUnderTest {
   var walkReads: UInt64 { pipeline.walkReads }
   var memoryReads: UInt64 { pipeline.memoryPort.pointee.reads }
   var memoryUpdates: UInt64 { pipeline.memoryPort.pointee.updates }
-  func tableCounters(_ level: UInt8) -> CacheCounters { pipeline.secondStageCaches.counters[Int(level) - 2] }
+  func tableCounters(_ level: UInt8) -> CacheCounters { pipeline.caches.pointee.second.counters[Int(level) - 2] }
 }

@@ -11,14 +11,22 @@ enum CachedThing: Hashable {
   case contextEntry(RequesterID, domain: DomainID?)
   /// A PASID table entry.
   case pasidEntry(RequesterID, PASID, domain: DomainID)
-  /// A second-stage paging-structure entry.
-  case tablePointer(level: UInt8, base: UInt64, domain: UInt32)
+  /// An entry of a cache that shortens walks.
+  case tablePointer(WalkDescent.Cache, level: UInt8, base: UInt64, coverLog2: UInt8, domain: UInt32, addressSpace: UInt32)
 
   /// The translation that an IOTLB entry is for a request.
   init(_ entry: IOTLBEntry, for request: TranslationRequest) {
     self = .translation(
       request.sender, checks: request.checks, entry.stages, domain: entry.domain, addressSpace: entry.addressSpace,
       base: request.address.alignedDown(entry.sizeLog2).rawValue, sizeLog2: entry.sizeLog2)
+  }
+
+  /// An entry of a cache that shortens walks; second-stage ones are tagged by domain alone.
+  init(_ pointer: TablePointer) {
+    let isByDomain = pointer.cache == .second || pointer.cache == .tables
+    self = .tablePointer(
+      pointer.cache, level: pointer.level, base: pointer.base, coverLog2: pointer.coverLog2, domain: pointer.domain,
+      addressSpace: isByDomain ? 0 : pointer.addressSpace)
   }
 
   /// Whether an invalidation reaches this (VT-d rev 5.10 tables 23 and 24).
@@ -54,12 +62,22 @@ enum CachedThing: Hashable {
         return domain == UInt32(id.rawValue) && space == pasid.rawValue && (stages == .first || stages == .nested)
           && range.overlaps(IOVirtualAddress(base), sizeLog2: size)
       }
-    case (.tablePointer(let level, let base, let domain), .translations(let invalidation)):
+    case (.tablePointer(let cache, _, let base, let size, let domain, _), .translations(let invalidation)):
       switch invalidation.scope {
       case .global: return true
       case .domain(let id): return domain == UInt32(id.rawValue)
       case .pages(let id, let range, let leafOnly):
-        return !leafOnly && domain == UInt32(id.rawValue) && range.overlaps(IOVirtualAddress(base), sizeLog2: 3 + 9 * level)
+        let isReached = range.overlaps(IOVirtualAddress(base), sizeLog2: size)
+        return domain == UInt32(id.rawValue)
+          && (cache == .second ? !leafOnly && isReached : cache == .tables ? isReached : true)
+      }
+    case (.tablePointer(let cache, _, let base, let size, let domain, let space), .addressSpace(let invalidation)):
+      guard cache == .first || cache == .nested else { return false }
+      switch invalidation {
+      case .pasid(let id, let pasid): return domain == UInt32(id.rawValue) && space == pasid.rawValue
+      case .pages(let id, let pasid, let range, let leafOnly):
+        return !leafOnly && domain == UInt32(id.rawValue) && space == pasid.rawValue
+          && range.overlaps(IOVirtualAddress(base), sizeLog2: size)
       }
     default: return false
     }
@@ -75,24 +93,42 @@ enum CachedThing: Hashable {
     }
   }
 
-  /// The narrowest invalidation that reaches this after a change of its own tables, or of the entries above.
+  /// The narrowest invalidation that reaches this after a change.
   ///
-  /// - Parameter configurationChanged: A context or PASID entry has changed, so that everything of the domain is concerned.
-  func needed(configurationChanged: Bool) -> InvalidationRequest {
+  /// - Parameter change: What has changed; `nil` if that is not known.
+  func needed(after change: TableHistory.Role?) -> InvalidationRequest {
     switch self {
     case .contextEntry(let requester, let domain): return .contexts(.requester(requester, functionMask: 0, domain: domain))
     case .pasidEntry(_, let pasid, let domain): return .pasids(.pasid(domain, pasid))
     case .translation(_, _, let stages, let domain, let space, let base, let size):
-      let id = DomainID(UInt16(truncatingIfNeeded: domain))
-      let isFirstStage = stages == .first
-      if configurationChanged { return isFirstStage ? .addressSpace(.pasid(id, PASID(space))) : .translations(IOTLBInvalidation(.domain(id))) }
-      let range = PageRange(IOVirtualAddress(base), addressMask: size - 12)
-      if stages == .first || stages == .nested { return .addressSpace(.pages(id, PASID(space), range, leafOnly: true)) }
+      let isFirstStage = stages == .first || stages == .nested
+      return Self.needed(
+        after: change, domain, space, stages == .first, pages: PageRange(IOVirtualAddress(base), addressMask: size - 12),
+        isFirstStage: isFirstStage, leafOnly: true)
+    case .tablePointer(let cache, _, let base, let size, let domain, let space):
+      let isFirstStage = cache == .first || cache == .nested
+      return Self.needed(
+        after: change, domain, space, cache == .first, pages: PageRange(IOVirtualAddress(base), addressMask: size - 12),
+        isFirstStage: isFirstStage, leafOnly: cache == .tables)
+    }
+  }
+
+  private static func needed(
+    after change: TableHistory.Role?, _ domain: UInt32, _ space: UInt32, _ isOfPASID: Bool, pages: PageRange, isFirstStage: Bool,
+    leafOnly: Bool
+  ) -> InvalidationRequest {
+    let id = DomainID(UInt16(truncatingIfNeeded: domain))
+    switch change {
+    case .contextEntry, .pasidEntry:
+      return isOfPASID ? .addressSpace(.pasid(id, PASID(space))) : .translations(IOTLBInvalidation(.domain(id)))
+    case .table(_, let addresses, isSecondStage: true) where isFirstStage:
+      // The second stage under a first one: its own addresses are what is invalidated.
+      let size = UInt8((addresses.upperBound - addresses.lowerBound).nonzeroBitCount)
+      let range = PageRange(IOVirtualAddress(addresses.lowerBound), addressMask: size - 12)
       return .translations(IOTLBInvalidation(.pages(id, range, leafOnly: true)))
-    case .tablePointer(let level, let base, let domain):
-      let id = DomainID(UInt16(truncatingIfNeeded: domain))
-      if configurationChanged { return .translations(IOTLBInvalidation(.domain(id))) }
-      return .translations(IOTLBInvalidation(.pages(id, PageRange(IOVirtualAddress(base), addressMask: 9 * level - 9), leafOnly: false)))
+    default:
+      if isFirstStage { return .addressSpace(.pages(id, PASID(space), pages, leafOnly: leafOnly)) }
+      return .translations(IOTLBInvalidation(.pages(id, pages, leafOnly: leafOnly)))
     }
   }
 }

@@ -15,7 +15,7 @@ extension StaleCheck {
   /// An invalidation that served other changes of its own says nothing about this one: only one that comes with the change's own record, that
   /// served the change in part, or that was good for nothing at all, is taken for a failed attempt.
   func diagnose(_ thing: CachedThing, at address: IOVirtualAddress, _ change: TableHistory.Change?, _ fill: Fill?) -> Diagnosis {
-    let needed = thing.needed(configurationChanged: change?.isConfiguration ?? false)
+    let needed = thing.needed(after: change?.role)
     if let origin = fill?.origin, let filled = fill?.sequence { return diagnoseRefill(thing, from: origin, filled: filled) }
     guard let change else { return Diagnosis(cause: .missing, needed: needed) }
     if isPutOff(thing, at: address, change) { return Diagnosis(cause: .deferred, needed: needed) }
@@ -40,7 +40,7 @@ extension StaleCheck {
     }
     let upstream = history.invalidations.contains { $0.sequence > filled && origin.thing.isCovered(by: $0.request) }
     guard let early, upstream else { return origin.diagnosis }
-    return Diagnosis(cause: .outOfOrder, given: Self.given(early), needed: thing.needed(configurationChanged: origin.change?.isConfiguration ?? true))
+    return Diagnosis(cause: .outOfOrder, given: Self.given(early), needed: thing.needed(after: origin.change?.role))
   }
 
   private func isMeant(_ invalidation: TableHistory.Invalidation, for change: TableHistory.Change) -> Bool {
@@ -51,7 +51,7 @@ extension StaleCheck {
   private func isPutOff(_ thing: CachedThing, at address: IOVirtualAddress, _ change: TableHistory.Change) -> Bool {
     guard !change.isConfiguration else { return false }
     switch thing {
-    case .translation(_, _, _, let domain, _, _, _), .tablePointer(_, _, let domain):
+    case .translation(_, _, _, let domain, _, _, _), .tablePointer(_, _, _, _, let domain, _):
       return isDeferred(address, DomainID(UInt16(truncatingIfNeeded: domain)))
     case .contextEntry, .pasidEntry: return false
     }

@@ -19,9 +19,9 @@ public final class StaleCheck {
   private let limit: Int
   private var record: UInt64 = 0
   private var result = StaleUses()
-  private var fills: [CachedThing: Fill] = [:]
+  var fills: [CachedThing: Fill] = [:]
   private var listed: [Listing: Int] = [:]
-  private var freed: [UInt64: FreedTable] = [:]
+  var freed: [UInt64: FreedTable] = [:]
   private var sharing = DomainSharing()
 
   /// When a cached thing was last seen to be right, or was filled from something that was not.
@@ -123,23 +123,9 @@ public final class StaleCheck {
     guard case .context(let context) = configuration.used, context.stages != .passThrough else { return }
     let reading = TableReading(request.address, in: context, memory)
     noteRead(reading, context)
+    let stale = checkWalk(request, context, reading, configuration.path.places, origin)
+    origin = origin ?? stale
     let places = configuration.path.places + reading.entries.map(\.place)
-    var start: UInt8 = .max
-    if context.stages == .second, let pointer = inspection.tablePointer(for: request.address, in: context) {
-      start = pointer.level
-      if let stale = checkPointer(pointer, reading, places, context, request) {
-        let below = TableReading(request.address, below: pointer, in: context, memory)
-        noteRead(below, context)
-        origin = origin ?? stale
-      }
-    }
-    if context.stages == .second {
-      for table in reading.tables where table.level < start {
-        let base = request.address.alignedDown(3 + 9 * table.level).rawValue
-        fills[.tablePointer(level: table.level, base: base, domain: context.domain)] = Fill(
-          sequence: history.next(), places: places, origin: origin)
-      }
-    }
     guard isTranslated, let entry = inspection.translation(for: request, isUnderWay: true) else { return }
     fills[CachedThing(entry, for: request)] = Fill(sequence: history.next(), places: places, origin: origin)
   }
@@ -167,23 +153,6 @@ public final class StaleCheck {
       }
     }
     return origin
-  }
-
-  private func checkPointer(
-    _ pointer: TablePointer, _ reading: TableReading, _ places: [PhysicalAddress], _ context: TranslationContext,
-    _ request: TranslationRequest
-  ) -> Origin? {
-    let thing = CachedThing.tablePointer(level: pointer.level, base: pointer.base, domain: pointer.domain)
-    let table = reading.tables.first { $0.level == pointer.level }
-    let isFreed = freed[pointer.table.pageNumber(12)] != nil && table?.table != pointer.table
-    if let table, table.table == pointer.table, table.rights == pointer.rights {
-      fills[thing] = Fill(sequence: history.next(), places: places)
-      return nil
-    }
-    let present = table.map { "table \($0.table) \($0.rights.short)" } ?? reading.end
-    return report(
-      thing, in: .walkCache, request, cached: "table \(pointer.table) \(pointer.rights.short)", present: present, level: pointer.level,
-      freed: isFreed ? freed[pointer.table.pageNumber(12)] : nil)
   }
 
   // MARK: What memory says
@@ -222,16 +191,16 @@ public final class StaleCheck {
     }
   }
 
-  private func noteRead(_ reading: TableReading, _ context: TranslationContext) {
+  func noteRead(_ reading: TableReading, _ context: TranslationContext) {
     for entry in reading.entries {
       history.noteRead(
-        entry.place, .table(domain: context.domain, addresses: entry.addresses, isSecondStage: entry.isSecondStage && context.stages == .second))
+        entry.place, .table(domain: context.domain, addresses: entry.addresses, isSecondStage: entry.isSecondStage))
     }
   }
 
   // MARK: Findings
 
-  @discardableResult private func report(
+  @discardableResult func report(
     _ thing: CachedThing, in cache: StaleUse.Cache, _ request: TranslationRequest, cached: String, present: String, level: UInt8? = nil,
     freed: FreedTable? = nil
   ) -> Origin {
@@ -298,7 +267,7 @@ public final class StaleCheck {
 
 extension AccessRights {
   /// The letters for reading and writing, once where privilege makes no difference.
-  fileprivate var short: String {
+  var short: String {
     let privileged = permissions(privileged: true).intersection(.readWrite)
     let unprivileged = permissions(privileged: false).intersection(.readWrite)
     return privileged == unprivileged ? "\(privileged)" : "\(privileged)/\(unprivileged)"

@@ -43,7 +43,10 @@ final class TableHistory {
   struct Change {
     var sequence: UInt64
     var write: TableWrite
-    var isConfiguration: Bool
+    var role: Role
+
+    /// It is no table of addresses that has changed.
+    var isConfiguration: Bool { if case .table = role { false } else { true } }
   }
 
   struct Invalidation {
@@ -88,9 +91,8 @@ final class TableHistory {
   func noteWrite(_ place: PhysicalAddress, _ before: UInt64, _ after: UInt64, at moment: ReplayMoment) {
     guard before != after, let role = places[place.rawValue]?.role else { return }
     lastChange = next()
-    let isConfiguration = if case .table = role { false } else { true }
-    let change = Change(
-      sequence: lastChange, write: TableWrite(moment: moment, place: place, before: before, after: after), isConfiguration: isConfiguration)
+    let write = TableWrite(moment: moment, place: place, before: before, after: after)
+    let change = Change(sequence: lastChange, write: write, role: role)
     places[place.rawValue]?.changes.append(change)
     if let count = places[place.rawValue]?.changes.count, count > Self.changesPerPlace { places[place.rawValue]?.changes.removeFirst() }
     // What was not present is not cached, so that nothing has to be invalidated.

@@ -9,17 +9,19 @@ struct TableReading {
   /// An entry that was read, and the addresses of its stage that it decides about.
   struct Entry {
     var place: PhysicalAddress
+    var level: UInt8
     var addresses: ClosedRange<UInt64>
     /// It belongs to a second stage.
     var isSecondStage: Bool
   }
 
   /// A table that was come to.
-  struct Table: Equatable {
+  struct Table {
     /// The level of the entry that points to it.
     var level: UInt8
+    /// Where it lies.
     var table: PhysicalAddress
-    /// The rights of the entries down to it.
+    /// The rights that the entries of its stage down to it leave.
     var rights: AccessRights
   }
 
@@ -33,8 +35,10 @@ struct TableReading {
 
   /// Every entry read, in order.
   private(set) var entries: [Entry] = []
-  /// The tables that the last stage was walked through, second stage under a first one apart.
+  /// The tables that were come to, those of a second stage under a first one apart.
   private(set) var tables: [Table] = []
+  /// Nested: the guest addresses that the second stage translated, of first-stage entries by level and of the page with level 0.
+  private(set) var guests: [(address: GuestPhysicalAddress, level: UInt8)] = []
   /// What the address translates to; `nil` if to nothing.
   private(set) var page: Page?
   /// Why there is no page.
@@ -49,14 +53,15 @@ struct TableReading {
     if context.forcesPrivilege, let rights = page?.rights { page?.rights = rights.ofPrivileged }
   }
 
-  /// Reads a second stage from a table of the given level on, as a walk does that a paging-structure entry leads there.
-  init(_ address: IOVirtualAddress, below pointer: TablePointer, in context: TranslationContext, _ memory: MemoryView) {
+  /// Reads the second stage of `context` for a guest address alone.
+  init(_ guest: GuestPhysicalAddress, in context: TranslationContext, _ memory: MemoryView) {
     self.memory = memory
-    guard case .vtd(let format) = context.secondStage else { return }
-    page = walk(
-      format.pointee, from: pointer.table, level: pointer.level - 1, rights: pointer.rights, for: address, isSecondStage: true
-    ) { $1 }
-    if context.forcesSnoop { page?.snoop = true }
+    if case .vtd(let format) = context.secondStage { page = readSecond(guest, format.pointee, context) }
+  }
+
+  /// The words that an entry of a stage of `level` rests on: those read up to it, and what translates the table that it points to.
+  func places(downTo level: UInt8, isSecondStage: Bool) -> [PhysicalAddress] {
+    entries.prefix { $0.isSecondStage != isSecondStage || $0.level >= level }.map(\.place)
   }
 
   private mutating func read(_ address: IOVirtualAddress, _ context: TranslationContext) -> Page? {
@@ -66,7 +71,9 @@ struct TableReading {
     }
     guard case .vtd(let second) = context.secondStage else {
       let root = PhysicalAddress(context.firstStageRoot.rawValue)
-      return walk(first.pointee, from: root, level: first.pointee.rootLevel, for: address, isSecondStage: false) { $1 }
+      return walk(first.pointee, from: root, level: first.pointee.rootLevel, for: address, isSecondStage: false) {
+        $1
+      }
     }
     // Every address that the first stage holds is translated by the second; only the first stage's tables are told of.
     let guest = walk(first.pointee, from: context.firstStageRoot, level: first.pointee.rootLevel, for: address, isSecondStage: false) {
@@ -74,6 +81,7 @@ struct TableReading {
     }
     guard let guest else { return nil }
     let target = GuestPhysicalAddress(guest.address.rawValue)
+    guests.append((target, 0))
     guard let host = readBelow(target, second.pointee, context) else { return nil }
     return Page(
       address: host.address, sizeLog2: min(guest.sizeLog2, host.sizeLog2), rights: guest.rights.intersection(host.rights),
@@ -81,7 +89,9 @@ struct TableReading {
   }
 
   private mutating func readSecond<Input: Address>(_ input: Input, _ format: VTdSecondStage, _ context: TranslationContext) -> Page? {
-    walk(format, from: context.secondStageRoot, level: format.rootLevel, for: input, isSecondStage: true) { $1 }
+    walk(format, from: context.secondStageRoot, level: format.rootLevel, for: input, isSecondStage: true) {
+      $1
+    }
   }
 
   private mutating func readBelow(_ input: GuestPhysicalAddress, _ format: VTdSecondStage, _ context: TranslationContext) -> Page? {
@@ -98,10 +108,12 @@ struct TableReading {
     var table = root
     var rights = rights
     while true {
-      guard let place = locate(&self, table.advanced(by: format.entryOffset(input, level: level))) else { return nil }
+      let reference = table.advanced(by: format.entryOffset(input, level: level))
+      if Space.self == GuestPhysicalAddress.self { guests.append((GuestPhysicalAddress(reference.rawValue), level)) }
+      guard let place = locate(&self, reference) else { return nil }
       let size = format.entrySizeLog2(level: level)
       let base = input.alignedDown(size).rawValue
-      entries.append(Entry(place: place, addresses: base...base | UInt64.mask(width: Int(size)), isSecondStage: isSecondStage))
+      entries.append(Entry(place: place, level: level, addresses: base...base | UInt64.mask(width: Int(size)), isSecondStage: isSecondStage))
       guard let entry = memory.read64(place) else { return stop("no memory", level) }
       switch format.classify(entry, level: level) {
       case .notPresent: return stop("not present", level)
@@ -109,7 +121,7 @@ struct TableReading {
       case .table:
         rights.formIntersection(format.rights(entry, level: level))
         table = format.nextTable(entry, level: level)
-        let lies = PhysicalAddress(table.rawValue)
+        guard let lies = locate(&self, table) else { return nil }
         tables.append(Table(level: level, table: lies, rights: rights))
         level -= 1
       case .leaf:

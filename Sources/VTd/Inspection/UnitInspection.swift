@@ -32,11 +32,25 @@ public final class UnitInspection {
     return unit.place.pointee.translation.resolver.inspect(request, with: &scratch.pointer.pointee)
   }
 
-  /// The second-stage paging-structure entry that a walk of a context's tables for `address` starts from; `nil` if it starts at the root.
-  public func tablePointer<Input: Address>(for address: Input, in context: TranslationContext) -> TablePointer? {
-    guard case .vtd(let format) = context.secondStage else { return nil }
-    return unit.place.pointee.translation.pipeline.secondStageCaches.peekDeepest(
-      address, rootLevel: format.pointee.rootLevel, context: UInt64(context.domain))
+  /// The entry of a paging-structure cache that a walk of a context's tables for `input` starts below; `nil` if it starts at the root.
+  ///
+  /// - Parameter cache: `first` or `nested` for a first stage, `second` for a second one.
+  public func tablePointer<Input: Address>(
+    _ cache: WalkDescent.Cache, for input: Input, in context: TranslationContext
+  ) -> TablePointer? {
+    var rootLevel: UInt8 = 0
+    if cache == .second {
+      if case .vtd(let format) = context.secondStage { rootLevel = format.pointee.rootLevel }
+    } else if case .x86(let format) = context.firstStage {
+      rootLevel = format.pointee.rootLevel
+    }
+    return unit.place.pointee.translation.pipeline.tablePointer(
+      cache, for: input, rootLevel: rootLevel, domain: context.domain, addressSpace: context.addressSpace)
+  }
+
+  /// The cached translation of the page of a first-stage table by a context's second stage.
+  public func tableTranslation(of table: GuestPhysicalAddress, in context: TranslationContext) -> TablePointer? {
+    unit.place.pointee.translation.pipeline.tableTranslation(of: table, domain: context.domain)
   }
 
   /// The cached upper-level entries that point to tables in a block of memory.
