@@ -28,7 +28,7 @@ final class CarelessBus: HostBus {
       version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: 0x00D2_078C_402F_0406),
       extended: ExtendedCapabilities(rawValue: extended), hostAddressWidth: 52)
     var parameters = TranslationParameters()
-    parameters.pagingStructureCaches.level2 = CacheGeometry(entries: 16)
+    parameters.pagingStructureCaches.second.level2 = CacheGeometry(entries: 16)
     unit = try RemappingUnit(identity: identity, parameters: parameters, memory: storage.view)
     check = StaleCheck(unit, memory: storage.view, watch: watch, tables: tables)
   }

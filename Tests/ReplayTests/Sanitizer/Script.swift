@@ -33,7 +33,9 @@ struct Script {
   }
 
   /// Walk caches of 16 entries at every level.
-  static let walkCaches = [2, 3, 4].map { "paging_structure_caches.level\($0).entries: 16" }.joined(separator: ", ")
+  static let walkCaches = ["", "first.", "nested."].flatMap { kind in
+    [2, 3, 4].map { "paging_structure_caches.\(kind)level\($0).entries: 16" }
+  }.joined(separator: ", ")
 }
 
 func attach(_ device: RequesterID = Script.device, domain: UInt32 = 5) -> TraceRecord {
@@ -68,6 +70,17 @@ func invalidate(_ page: UInt64, count: UInt64 = 1, domain: UInt32 = 5, leafOnly:
   TraceRecord(
     operation: .invalidate, address: IOVirtualAddress(page << 12), length: count << 12, attributes: leafOnly ? .leafOnly : [],
     scope: .pages, domain: TraceDomain(domain))
+}
+
+func invalidate(_ page: UInt64, count: UInt64 = 1, ofPASID pasid: PASID, domain: UInt32 = 5) -> TraceRecord {
+  TraceRecord(
+    operation: .invalidate, pasid: pasid, address: IOVirtualAddress(page << 12), length: count << 12, attributes: .leafOnly,
+    scope: .pasidPages, domain: TraceDomain(domain))
+}
+
+extension MachineConfiguration.Stages {
+  /// All that have tables.
+  static let translated = [legacy, second, first, nested]
 }
 
 extension StaleUses {

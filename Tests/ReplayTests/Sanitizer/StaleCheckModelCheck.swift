@@ -8,6 +8,8 @@ import Testing
 @Suite("Stale uses of random software") struct StaleCheckModelCheck {
   struct Software {
     var random: SplitMix64
+    /// Pages are invalidated by PASID.
+    var hasFirstStage: Bool
     var mapped: [UInt64: UInt64] = [:]
     var cached: [UInt64: UInt64] = [:]
     var records = [attach()]
@@ -37,7 +39,7 @@ import Testing
 
     // A range is carried out as the aligned run of pages around it.
     private mutating func drop(_ page: UInt64, _ count: UInt64) {
-      records.append(invalidate(page, count: count))
+      records.append(hasFirstStage ? invalidate(page, count: count, ofPASID: PASID(0)) : invalidate(page, count: count))
       var size: UInt64 = 1
       while page & ~(size - 1) + size < page + count { size *= 2 }
       for covered in page & ~(size - 1)..<page & ~(size - 1) + size { cached[covered] = nil }
@@ -48,9 +50,10 @@ import Testing
   func counts(forgets: Bool) throws {
     var all: UInt64 = 0
     for seed in UInt64(0)..<150 {
-      var software = Software(random: SplitMix64(seed: seed))
+      let stages = MachineConfiguration.Stages.translated[Int(seed % 4)]
+      var software = Software(random: SplitMix64(seed: seed), hasFirstStage: stages == .first || stages == .nested)
       for _ in 0..<80 { software.step(forgets: forgets) }
-      let uses = try Script(stages: seed.isMultiple(of: 2) ? .legacy : .second, records: software.records).findings()
+      let uses = try Script(stages: stages, records: software.records).findings()
       #expect(uses.uses == software.staleUses, "seed \(seed)")
       all += uses.uses
     }

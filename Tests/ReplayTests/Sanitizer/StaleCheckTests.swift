@@ -20,7 +20,21 @@ import VTdArchitecture
   static let mistakes = [
     Mistake(
       testDescription: "nothing, if what is unmapped is invalidated before it is used",
-      records: [attach(), map(1, to: 9), read(1), unmap(1), invalidate(1), read(1)], kinds: []),
+      records: [attach(), map(1, to: 9), read(1), unmap(1), invalidate(1), read(1)], kinds: [],
+      stages: MachineConfiguration.Stages.translated),
+    Mistake(
+      testDescription: "nothing, if a first stage's page is invalidated by its PASID",
+      records: [attach(), map(1, to: 9), read(1), unmap(1), invalidate(1, ofPASID: PASID(0)), read(1)], kinds: [],
+      stages: [.first, .nested]),
+    Mistake(
+      testDescription: "another page of the PASID",
+      records: [attach(), map(1, to: 9), read(1), unmap(1), invalidate(2, ofPASID: PASID(0)), read(1)], kinds: ["iotlb too_narrow 1"],
+      stages: [.first, .nested]),
+    Mistake(
+      testDescription: "leaves of the PASID only, while a table has gone",
+      records: [
+        attach(), map(1, to: 9, count: 2), read(1), unmap(1, count: 2), invalidate(0, count: 4, ofPASID: PASID(0)), map(2, to: 7), read(2),
+      ], kinds: ["walk_cache too_narrow 1"], stages: [.first, .nested], settings: Script.walkCaches),
     Mistake(
       testDescription: "nothing, if an unmapped page is not used",
       records: [attach(), map(1, to: 9, count: 2), read(1), read(2), unmap(1), read(2)], kinds: []),
@@ -32,7 +46,8 @@ import VTdArchitecture
       records: [attach(), read(1), map(1, to: 9), read(1)], kinds: []),
     Mistake(
       testDescription: "no invalidation",
-      records: [attach(), map(1, to: 9), read(1), unmap(1), read(1), read(1)], kinds: ["iotlb missing 2"]),
+      records: [attach(), map(1, to: 9), read(1), unmap(1), read(1), read(1)], kinds: ["iotlb missing 2"],
+      stages: MachineConfiguration.Stages.translated),
     Mistake(
       testDescription: "no invalidation of a replaced page",
       records: [attach(), map(1, to: 9), read(1), map(1, to: 10), read(1)], kinds: ["iotlb missing 1"]),
@@ -109,11 +124,11 @@ import VTdArchitecture
     Mistake(
       testDescription: "put off by a driver that flushes later",
       records: [attach(), map(1, to: 9), read(1), unmap(1), read(1)], kinds: ["iotlb deferred 1"],
-      settings: "driver.invalidation: lazy", invalidations: .driver),
+      stages: MachineConfiguration.Stages.translated, settings: "driver.invalidation: lazy", invalidations: .driver),
     Mistake(
       testDescription: "nothing, by a driver that invalidates at once",
       records: [attach(), map(1, to: 9), read(1), unmap(1), read(1)], kinds: [],
-      settings: "driver.invalidation: strict", invalidations: .driver),
+      stages: MachineConfiguration.Stages.translated, settings: "driver.invalidation: strict", invalidations: .driver),
   ]
 
   @Test("A stale entry that is used is found, and what its invalidation lacked is named", arguments: mistakes)
