@@ -36,7 +36,8 @@ public struct EndpointParameters: Hashable, Sendable {
   /// All parameters of a device.
   public static let parameters: [Parameter<Self>] =
     CacheGeometry.parameters.lifted(to: \Self.cache, under: "device_tlb") + [
-      Parameter("device_tlb.largest_page_log2", "logarithm of the largest page that an entry holds", \Self.largestPageLog2, .integer(12...63)),
+      Parameter(
+        "device_tlb.largest_page_log2", "logarithm of the largest page that an entry holds", \Self.largestPageLog2, .integer(12...63)),
       Parameter("asks_without_write", "translations for reads are asked for without write permission", \Self.asksWithoutWrite, .flag),
       Parameter("sends_pasid_when_translated", "translated requests carry their PASID", \Self.sendsPASIDWhenTranslated, .flag),
       Parameter("link", "way of translated requests: past the IOMMU's checks with cxl_cache", \Self.link, .choice()),

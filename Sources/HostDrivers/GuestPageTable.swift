@@ -17,7 +17,8 @@ public struct GuestPageTable: Hashable, Sendable {
 
   /// Tables of four levels for unprivileged requests, unless said otherwise.
   public init(
-    root: GuestPhysicalAddress, levels: UInt8 = 4, allowsPrivileged: Bool = false, writeProtect: Bool = false, extendedAccessed: Bool = false
+    root: GuestPhysicalAddress, levels: UInt8 = 4, allowsPrivileged: Bool = false, writeProtect: Bool = false,
+    extendedAccessed: Bool = false
   ) {
     self.root = root
     self.levels = levels

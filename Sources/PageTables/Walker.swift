@@ -54,7 +54,7 @@ public enum Walker {
     }
     let page: PhysicalAddress = format.pageBase(entry, level: 1)
     let rights = start.rights.intersection(format.rights(entry, level: 1))
-    guard rights.isSuperset(of: demand.rights), !rights.isDisjoint(with: .anyReadOrWrite), !format.forbids(page) else { return nil }
+    guard demand.isMet(by: rights), !format.forbids(page) else { return nil }
     return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
   }
 

@@ -93,7 +93,8 @@ extension ReplayEngine {
     response.pointee.completion = time
   }
 
-  private func device(_ requester: RequesterID, _ index: UInt64) throws(ReplayError) -> Endpoint<TranslationServices> {
+  /// The device of the given id, which is made if it is new.
+  func device(_ requester: RequesterID, _ index: UInt64) throws(ReplayError) -> Endpoint<TranslationServices> {
     if let known = machine.devices.known(requester) { return known }
     servePageRequests()
     return try perform(index) { () throws(HostDriverError) in try machine.devices.make(requester, driver: driver) }

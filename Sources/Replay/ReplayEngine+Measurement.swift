@@ -106,7 +106,8 @@ extension ReplayEngine {
       return ReplayFigures.CacheFigures(name: report.name, counters: report.counters - before)
     }
     return ReplayFigures(
-      requests: statistics.pointee.figures, deviceRequests: tally.result(machine.devices), caches: caches, walks: counters.walks - state.baseline.walks,
+      requests: statistics.pointee.figures, deviceRequests: tally.result(machine.devices), caches: caches,
+      walks: counters.walks - state.baseline.walks,
       walkReads: counters.walkReads - state.baseline.walkReads, memoryReads: counters.memoryReads - state.baseline.memoryReads,
       duration: state.firstArrival == .never ? .zero : max(state.lastCompletion, state.firstArrival) - state.firstArrival,
       replayedRecords: state.replayed, ignored: state.ignored, driver: driver.activity)

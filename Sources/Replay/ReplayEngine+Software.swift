@@ -70,6 +70,8 @@ extension ReplayEngine {
   func attach(
     _ requester: RequesterID, _ pasid: PASID?, to space: UnsafeMutablePointer<AddressSpaceTable.Space>, _ index: UInt64
   ) throws(ReplayError) {
+    // What a device uses is enabled before it is let in.
+    if machine.configuration.endpoints.usesDeviceTLB { _ = try device(requester, index) }
     try perform(index) { () throws(HostDriverError) in try driver.attach(requester, pasid: pasid, to: space.pointee.handle) }
     spaces.pointee.attach(requester, pasid, to: space)
   }

@@ -89,7 +89,8 @@ public final class RemappingUnit {
       }
     place.pointee.control.record(
       FaultRecord(
-        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
+        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access),
+        addressType: addressType, pasid: request.pasid,
         privileged: request.attributes.contains(.privileged), execute: request.attributes.contains(.execute)))
   }
 

@@ -62,10 +62,11 @@ extension RequestContextResolver {
     }
   }
 
-  // A first stage that lets a request in lets it read; what it lacks of that is U/S, which a second stage does not have.
+  // A first stage that lets a request in lets it read: where privileged requests may read, what others lack is U/S. Where they may not either,
+  // it is the second stage that refuses.
   private mutating func permissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
     let granted = rights.permissions(privileged: request.isPrivileged)
-    if granted.isDisjoint(with: .readWrite), !rights.isDisjoint(with: .anyReadOrWrite) { return .supervisorPage }
+    if granted.isDisjoint(with: .readWrite), rights.contains(.privilegedRead) { return .supervisorPage }
     if lacksWrite(rights, request) { return .scalableNoWrite }
     return request.executes && granted.contains(.read) ? .noExecute : .scalableNoRead
   }

@@ -118,7 +118,8 @@ import VTdArchitecture
   @Test(
     "A wrong answer of first-stage translation fails",
     arguments: [
-      ("0x200abc", "0x201abc"), (#""sz":"0x1000","lv":1"#, #""sz":"0x200000","lv":2"#), (#""lv":1"#, #""lv":2"#), (#""p":"rw""#, #""p":"r""#),
+      ("0x200abc", "0x201abc"), (#""sz":"0x1000","lv":1"#, #""sz":"0x200000","lv":2"#), (#""lv":1"#, #""lv":2"#),
+      (#""p":"rw""#, #""p":"r""#),
       (#""us":1"#, #""us":0"#), (#""ac":1"#, #""ac":0"#), (#""d":1"#, #""d":0"#), (#""r":"hit""#, #""r":"miss""#),
       (#""r":"hit""#, #""r":"noncanon""#), (#""r":"hit""#, #""r":"fault","code":"0x72""#),
     ])
@@ -132,11 +133,14 @@ import VTdArchitecture
   @Test(
     "A wrong answer of nested translation fails, whichever stage it is wrong of",
     arguments: [
-      ("0x200abc", "0x201abc"), (#""gpa":"0x5abc""#, #""gpa":"0x6abc""#), (#""st1":{"sz":"0x1000","lv":1"#, #""st1":{"sz":"0x200000","lv":2"#),
-      (#""st2":{"sz":"0x1000","lv":1"#, #""st2":{"sz":"0x200000","lv":2"#), (#""st1":{"sz":"0x1000","lv":1"#, #""st1":{"sz":"0x1000","lv":2"#),
+      ("0x200abc", "0x201abc"), (#""gpa":"0x5abc""#, #""gpa":"0x6abc""#),
+      (#""st1":{"sz":"0x1000","lv":1"#, #""st1":{"sz":"0x200000","lv":2"#),
+      (#""st2":{"sz":"0x1000","lv":1"#, #""st2":{"sz":"0x200000","lv":2"#),
+      (#""st1":{"sz":"0x1000","lv":1"#, #""st1":{"sz":"0x1000","lv":2"#),
       (#""p":"rw","us":1"#, #""p":"r","us":1"#), (#""us":1"#, #""us":0"#), (#""ac":1"#, #""ac":0"#), (#""ac":1,"d":1"#, #""ac":1,"d":0"#),
       (#""p":"rw","d":0"#, #""p":"r","d":0"#), (#""p":"rw","d":0"#, #""p":"w","d":0"#), (#""d":0,"snp":0"#, #""d":1,"snp":0"#),
-      (#""snp":0"#, #""snp":1"#), (#""r":"hit","gpa":"0x5abc","pa":"0x200abc","st1""#, #""r":"ssmiss","gpa":"0x5abc","pa":"0x200abc","st0""#),
+      (#""snp":0"#, #""snp":1"#),
+      (#""r":"hit","gpa":"0x5abc","pa":"0x200abc","st1""#, #""r":"ssmiss","gpa":"0x5abc","pa":"0x200abc","st0""#),
       (#""r":"hit","gpa":"0x5abc","pa":"0x200abc","st1""#, #""r":"miss","gpa":"0x5abc","pa":"0x200abc","st0""#),
     ])
   func wrongNestedAnswerFails(old: String, new: String) throws {

@@ -12,9 +12,11 @@ import Testing
   @Test(
     "A wrong field, a bit outside the fields and the wrong half of a root entry fail",
     arguments: [
-      (#""PGTT":1"#, #""PGTT":2"#), (#""DID":7"#, #""DID":6"#), (#""FSPTPTR":"0x5000""#, #""FSPTPTR":"0x6000""#), (#","PWSNP":1"#, ""),
+      (#""PGTT":1"#, #""PGTT":2"#), (#""DID":7"#, #""DID":6"#), (#""FSPTPTR":"0x5000""#, #""FSPTPTR":"0x6000""#),
+      (#","PWSNP":1"#, ""),
       (#""RID_PASID":5"#, #""RID_PASID":4"#), (#""PDTS":2"#, #""PDTS":3"#), (#""0x5004","0x0""#, #""0x5004","0x1""#),
-      (#""0x3409""#, #""0x3489""#), (#""root_half":"lo""#, #""root_half":"hi""#), (#""0x2001""#, #""0x2000""#), (#""0x2001""#, #""0x2003""#),
+      (#""0x3409""#, #""0x3489""#), (#""root_half":"lo""#, #""root_half":"hi""#), (#""0x2001""#, #""0x2000""#),
+      (#""0x2001""#, #""0x2003""#),
     ])
   func wrongEntry(old: String, new: String) throws {
     let text = SmallEntry.text.replacingOccurrences(of: old, with: new)

@@ -72,7 +72,8 @@ import Testing
     _ = try outcome()
     // Guest physical addresses are physical ones: one page of 1 GiB.
     memory.view.write64(PhysicalAddress(0x8_0000), 0x83)
-    let second = SecondStageReading(format: VTdSecondStage(levels: 3), root: PhysicalAddress(0x8_0000), memory: memory.view, setsFlags: true)
+    let second = SecondStageReading(
+      format: VTdSecondStage(levels: 3), root: PhysicalAddress(0x8_0000), memory: memory.view, setsFlags: true)
     var reading = FirstStageReading(
       levels: 4, root: 0x1_0000, hostAddressWidth: 52, pages1G: true, secondStage: second, guestAddressWidth: 39, memory: memory.view)
     var trail: [TableWord] = []

@@ -4,7 +4,11 @@ import Testing
 @testable import Conformance
 
 @Suite struct FlagLogTests {
-  private static let leaf = TableWord(name: "", address: PhysicalAddress(0x1000), value: 0x20_0007, stage: .first, flags: 0x60)
+  private static let leaf = {
+    var word = TableWord(.first, level: 1, address: PhysicalAddress(0x1000), value: 0x20_0007)
+    word.flags = 0x60
+    return word
+  }()
   private static let page = IOVirtualAddress(0x5000)
 
   private func log(_ flags: UInt64...) -> FlagLog {

@@ -83,7 +83,7 @@ import VTdArchitecture
     #expect(unit.takeDescriptors().count == 1)
   }
 
-  @Test("Strict unmaps invalidate device-TLBs after the unit's own: type 3 without PASID, type 8 with, behind a fence where order asks for it")
+  @Test("Strict unmaps invalidate device-TLBs after the unit's own: type 3 or, with PASID, 8, behind a fence where order asks for it")
   func strict() throws {
     let unit = try FakeUnit(extended: FakeUnit.complete)
     let driver = try unit.bringUp()

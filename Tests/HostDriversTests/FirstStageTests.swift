@@ -9,7 +9,9 @@ import VTdArchitecture
   static let device = RequesterID(bus: 3, device: 0x1F, function: 1)
 
   /// The PASID entry of a route.
-  static func entry(_ unit: FakeUnit, _ driver: VTdDriver, _ pasid: PASID = PASID(0), of device: RequesterID = Self.device) throws -> [UInt64] {
+  static func entry(
+    _ unit: FakeUnit, _ driver: VTdDriver, _ pasid: PASID = PASID(0), of device: RequesterID = Self.device
+  ) throws -> [UInt64] {
     let state = try #require(driver.requesters[device])
     let link = state.directory.advanced(by: PASIDDirectoryEntry.index(of: pasid) * 8)
     let table = PhysicalAddress(unit.words(link, 1)[0] & ~0xFFF)

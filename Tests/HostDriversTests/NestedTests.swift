@@ -141,7 +141,7 @@ import VTdArchitecture
 
   // MARK: Bound tables
 
-  @Test("Bound tables are entered as their owner says, nothing can be mapped in them, and what their owner changes is invalidated when he says so")
+  @Test("Bound tables are entered as their owner says, nothing can be mapped in them, and a change is invalidated when he says so")
   func bound() throws {
     let (unit, driver, parent, _) = try nested()
     let table = GuestPageTable(root: GuestPhysicalAddress(0x9000), allowsPrivileged: true, extendedAccessed: true)

@@ -55,7 +55,9 @@ import Testing
     }
   }
 
-  @Test("A page-selective invalidation of the second stage takes every first-stage entry of the domain, leaf only or not", arguments: [true, false])
+  @Test(
+    "A page-selective invalidation of the second stage takes every first-stage entry of the domain, leaf only or not",
+    arguments: [true, false])
   func pagesTakeFirstStage(leafOnly: Bool) throws {
     let machine = try machine(Self.firstStageCaches)
     machine.invalidate(domain: 7, secondStageInputs: 0...0xFFF, leafOnly: leafOnly)
@@ -134,7 +136,10 @@ import Testing
       }
       machine.finish()
       let counters = machine.withPipeline { pipeline in
-        (pipeline.caches.pointee.nested.counters[0].fills, pipeline.caches.pointee.second.counters[0].fills, pipeline.caches.pointee.tables.counters.fills)
+        (
+          pipeline.caches.pointee.nested.counters[0].fills, pipeline.caches.pointee.second.counters[0].fills,
+          pipeline.caches.pointee.tables.counters.fills
+        )
       }
       #expect((counters.0 == 0) == (scope == 0))
       #expect((counters.1 == 0) == (scope == 1))

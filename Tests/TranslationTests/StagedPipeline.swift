@@ -8,6 +8,8 @@ import PageTables
 final class StagedPipeline {
   /// How much higher a guest sees its tables than they lie.
   static let displacement: UInt64 = 1 << 36
+  /// A frame that no table is allocated in.
+  static let spareFrame = PhysicalAddress(0x10_0000 + (1 << 24))
   static let both: ClosedRange<UInt32> = 1...2
 
   let physical: PhysicalMemory
@@ -25,7 +27,7 @@ final class StagedPipeline {
   ) throws {
     let region = MemoryRegion(start: PhysicalAddress(0x10_0000), length: 1 << 25)
     physical = try PhysicalMemory(regions: [region])
-    let host = TableMemory(region, in: physical.view)
+    let host = TableMemory(MemoryRegion(start: region.start, length: 1 << 24), in: physical.view)
     let second = try PageTableBuilder(VTdSecondStage(levels: 4, accessedDirty: accessedDirty), in: host)
     let guest = TableMemory(of: host, displacement: Self.displacement) { frame in
       do throws(PageTableError) {
@@ -82,7 +84,7 @@ final class StagedPipeline {
   func guestTable(_ level: UInt8, for input: UInt64, by requester: UInt32 = 1) -> UInt64 {
     guard let builder = first[requester] else { return 0 }
     var table = builder.root.rawValue + Self.displacement
-    for current in (level..<builder.format.rootLevel).reversed() {
+    for current in (level..<builder.format.rootLevel).reversed() where table >= Self.displacement {
       let place = PhysicalAddress(table - Self.displacement)
         .advanced(by: builder.format.entryOffset(IOVirtualAddress(input), level: current + 1))
       table = (physical.view.read64(place) ?? 0) & X86FirstStage.EntryBits.address

@@ -23,7 +23,8 @@ import Testing
 
   @Test(
     "A request goes through the stages of its context, and its page is what they make of it",
-    arguments: [(1, input, page, 24), (2, input, page, 24), (3, input, guest, 4), (4, guest, page, 4)] as [(UInt32, UInt64, UInt64, UInt16)])
+    arguments: [(1, input, page, 24), (2, input, page, 24), (3, input, guest, 4), (4, guest, page, 4)] as [(UInt32, UInt64, UInt64, UInt16)]
+  )
   func stages(requester: UInt32, input: UInt64, output: UInt64, reads: UInt16) throws {
     let machine = try machine()
     let response = machine.request(input + 0x123, by: requester)
@@ -114,7 +115,8 @@ import Testing
     #expect(entry & VTdSecondStage.EntryBits.dirty != 0)
   }
 
-  @Test("A cached translation of both stages is as large as the smaller page", arguments: [12, 21, 30] as [UInt8], [12, 21, 30] as [UInt8])
+  @Test(
+    "A cached translation of both stages is as large as the smaller page", arguments: [12, 21, 30] as [UInt8], [12, 21, 30] as [UInt8])
   func pageSizes(first: UInt8, second: UInt8) throws {
     let machine = try StagedPipeline { $0.pagingStructureCaches = .init() }
     try machine.map(0, to: 1 << 30, length: 1 << UInt64(first))

@@ -109,7 +109,8 @@ struct TableReading {
     switch stage {
     case .first: return isWritable ? .readWrite : .read
     case .second:
-      return trail[afterTables...].reduce(.readWrite) { $1.stage == .second ? $0.intersection(Permissions(rawValue: UInt8($1.value & 3))) : $0 }
+      return trail[afterTables...].filter { $0.stage == .second }
+        .reduce(.readWrite) { $0.intersection(Permissions(rawValue: UInt8($1.value & 3))) }
     }
   }
 

@@ -45,7 +45,7 @@ struct FirstStageReading {
       guard let place = place(table &+ input.rawValue >> (sizeLog2 - 3) & 0xFF8, &trail), let entry = memory.read64(place) else {
         return .accessError(top: level == levels)
       }
-      trail.append(TableWord(name: "FS level \(level)", address: place, value: entry, stage: .first))
+      trail.append(TableWord(.first, level: level, address: place, value: entry))
       guard entry[bit: 0] else { return .notPresent }
       isWritable = isWritable && entry[bit: 1]
       isForUsers = isForUsers && entry[bit: 2]
@@ -76,7 +76,8 @@ struct FirstStageReading {
     let output = page.advanced(by: offset)
     guard let secondStage else {
       let range = wholePageInRange ? (page, sizeLog2) : (output, 0)
-      return InterruptAddressRange.overlaps(range.0, sizeLog2: range.1) ? .interruptRange : denial ?? .translated(output, sizeLog2: sizeLog2)
+      if InterruptAddressRange.overlaps(range.0, sizeLog2: range.1) { return .interruptRange }
+      return denial ?? .translated(output, sizeLog2: sizeLog2)
     }
     let outcome = secondStage.outcome(for: IOVirtualAddress(output.rawValue), kind: kind, order: order, trail: &trail)
     guard case .translated(let address, let size) = outcome else { return outcome }

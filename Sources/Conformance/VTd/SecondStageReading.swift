@@ -20,7 +20,7 @@ struct SecondStageReading {
     while true {
       let place = table.advanced(by: format.entryOffset(address, level: level))
       guard let entry = memory.read64(place) else { return .accessError(top: level == format.rootLevel) }
-      trail.append(TableWord(name: "SS level \(level)", address: place, value: entry, stage: .second))
+      trail.append(TableWord(.second, level: Int(level), address: place, value: entry))
       let kindOfEntry = format.classify(entry, level: level)
       guard kindOfEntry != .notPresent else { return .notPresent }
       rights.formIntersection(format.rights(entry, level: level))

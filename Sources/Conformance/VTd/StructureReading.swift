@@ -37,6 +37,7 @@ struct StructureReading {
   static let contextEntry = "context entry"
   /// How a trail's names of the words of a PASID entry begin.
   static let pasidEntry = "PASID entry"
+  private static let pasidEntryWords = (0..<3).map { "\(pasidEntry) +\(8 * $0)" }
 
   private(set) var destination = Destination.unread
   /// The code with which the observed machine stops where the structures lead on.
@@ -140,7 +141,7 @@ struct StructureReading {
     var words = SIMD8<UInt64>()
     let offset = PASIDTableEntry.index(of: pasid) * PASIDTableEntry.byteCount
     for index in 0..<3 {
-      guard let word = self.word("\(Self.pasidEntry) +\(8 * index)", pointer.table, offset + UInt64(8 * index)) else {
+      guard let word = self.word(Self.pasidEntryWords[index], pointer.table, offset + UInt64(8 * index)) else {
         return .blocked(.pasidEntryAccess)
       }
       words[index] = word

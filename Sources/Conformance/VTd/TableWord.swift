@@ -12,6 +12,24 @@ struct TableWord: Hashable {
   /// The base-2 logarithm of the size of the page that it maps; nil if it maps none.
   var pageSizeLog2: UInt8?
 
+  /// A word of another structure.
+  init(name: String, address: PhysicalAddress, value: UInt64) {
+    self.name = name
+    self.address = address
+    self.value = value
+  }
+
+  /// An entry of a page table; its flags and its page are filled in as far as the walk gets.
+  init(_ stage: TranslationStage, level: Int, address: PhysicalAddress, value: UInt64) {
+    name = Self.names[stage == .first ? 0 : 1][level]
+    self.address = address
+    self.value = value
+    self.stage = stage
+  }
+
+  /// Names by stage and level.
+  private static let names = ["FS", "SS"].map { stage in (0...5).map { "\(stage) level \($0)" } }
+
   /// The flags among them that are clear.
   var missingFlags: UInt64 { flags & ~value }
 }

@@ -21,6 +21,7 @@ final class GuestTables {
     let displacement: UInt64 = 1 << UInt64(addressWidth - 1)
     self.displacement = displacement
     memory = TableMemory(of: tables, displacement: displacement) { frame in
+      guard frame.rawValue < displacement else { return false }
       let place = IOVirtualAddress(frame.rawValue &+ displacement)
       do throws(PageTableError) {
         try parent.map(place, to: frame, length: 4096, permissions: .readWrite, largestPageLog2: PageSizeLog2.size4K)

@@ -33,7 +33,9 @@ extension VTdDriver {
     let extended = identity.extended
     let canScale = extended.scalableMode && extended.queuedInvalidation
     switch configuration.mode {
-    case .automatic: mode = canScale && (extended.secondStageTranslation || extended.firstStageTranslation || extended.passThrough) ? .scalable : .legacy
+    case .automatic:
+      let hasStages = extended.secondStageTranslation || extended.firstStageTranslation || extended.passThrough
+      mode = canScale && hasStages ? .scalable : .legacy
     case .legacy: mode = .legacy
     case .scalable:
       guard canScale else { throw .unsupported("scalable mode (ECAP.SMTS)") }

@@ -64,9 +64,11 @@ extension VTdDriver {
       throw .unsupported("first-stage tables of \(table.levels) levels (CAP.FS5LP)")
     }
     guard !table.allowsPrivileged || identity.extended.supervisorRequests else { throw .unsupported("privileged requests (ECAP.SRS)") }
-    guard !table.extendedAccessed || identity.extended.extendedAccessedFlag else { throw .unsupported("extended-accessed flags (ECAP.EAFS)") }
+    guard !table.extendedAccessed || identity.extended.extendedAccessedFlag else {
+      throw .unsupported("extended-accessed flags (ECAP.EAFS)")
+    }
     guard table.root.isAligned(PageSizeLog2.size4K) else { throw .pageTable(.misaligned(table.root.rawValue)) }
-    guard table.root.rawValue >> UInt64(addressWidth) == 0 else { throw .pageTable(.outOfRange(table.root.rawValue)) }
+    guard table.root.rawValue >> UInt64(guestAddressWidth) == 0 else { throw .pageTable(.outOfRange(table.root.rawValue)) }
     for id in parent.nested {
       guard let other = domainsByID[Int(id.rawValue)]?.firstStage, other.root == table.root else { continue }
       guard other.levels == table.levels, other.extendedAccessed == table.extendedAccessed else { throw .conflictingTables(table.root) }
@@ -74,10 +76,14 @@ extension VTdDriver {
     return enter(stages: .nested, id: try newID(domain), tables: .none, firstStage: table, parent: parent)
   }
 
+  /// The bits of a guest physical address: what the second stage translates, as far as entries of a first stage can hold it (VT-d rev 5.10
+  /// section 9.7: bits from the host address width on are reserved in nested translation too).
+  var guestAddressWidth: UInt8 { min(addressWidth, UInt8(clamping: identity.hostAddressWidth)) }
+
   private func guestTables(of parent: Domain) throws(HostDriverError) -> GuestTables {
     if let tables = parent.guestTables { return tables }
     guard case .second(let builder) = parent.tables else { throw .noParent(parent.space) }
-    let made = GuestTables(of: tables, addressWidth: addressWidth, in: builder)
+    let made = GuestTables(of: tables, addressWidth: guestAddressWidth, in: builder)
     parent.guestTables = made
     parent.addresses.reserve(IOVirtualAddress(made.displacement), length: made.displacement)
     return made

@@ -25,7 +25,7 @@ extension VTdDriver {
     let domain = try translated(space)
     guard domain.parent != nil else { throw .wrongTarget(space) }
     let last = target.rawValue.addingReportingOverflow(max(length, 1) - 1)
-    guard !last.overflow, last.partialValue >> UInt64(addressWidth) == 0 else { throw .pageTable(.outOfRange(target.rawValue)) }
+    guard !last.overflow, last.partialValue >> UInt64(guestAddressWidth) == 0 else { throw .pageTable(.outOfRange(target.rawValue)) }
     try map(PageRun(iova, length: max(length, 1)), iova, to: target, length: length, permissions, largestPageLog2, in: domain)
   }
 

@@ -14,8 +14,16 @@ public struct EndpointConfiguration: Hashable, Sendable {
   public init() {}
 
   static let parameters: [Parameter<Self>] =
-    [
-      Parameter("device_tlb.enabled", "devices translate their accesses themselves (ATS)", \Self.usesDeviceTLB, .flag),
-      Parameter("page_requests.enabled", "devices ask for pages that they get no translation for (PRI)", \Self.requestsPages, .flag),
-    ] + EndpointParameters.parameters.lifted(to: \Self.device, under: "")
+    deviceTLB + device.filter { $0.key.hasPrefix("device_tlb.") }
+    + pageRequests + device.filter { $0.key.hasPrefix("page_requests.") }
+    + device.filter { !$0.key.hasPrefix("device_tlb.") && !$0.key.hasPrefix("page_requests.") }
+
+  // The keys of a section stand side by side.
+  private static let device = EndpointParameters.parameters.lifted(to: \Self.device, under: "")
+  private static let deviceTLB = [
+    Parameter("device_tlb.enabled", "devices translate their accesses themselves (ATS)", \Self.usesDeviceTLB, .flag)
+  ]
+  private static let pageRequests = [
+    Parameter("page_requests.enabled", "devices ask for pages that they get no translation for (PRI)", \Self.requestsPages, .flag)
+  ]
 }
