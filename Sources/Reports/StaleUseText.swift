@@ -37,7 +37,8 @@ enum StaleUseText {
     }
     if let filling = use.filledFrom { lines.append("     filled from the stale \(name(filling.cache)), \(moment(filling.moment))") }
     if let freed = use.freed {
-      lines.append("     that table was given back, \(moment(freed.moment))" + (freed.reused.map { ", and used again, \(moment($0))" } ?? ""))
+      let reuse = freed.reused.map { ", and used again, \(moment($0))" } ?? ""
+      lines.append("     that table was given back, \(moment(freed.moment))\(reuse)")
     }
     lines.append("     \(cause(use))")
     return lines

@@ -168,8 +168,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private var isTranslating: Bool { if case .scalable = mode { true } else { isLegacy } }
 
   @inline(never) private mutating func usesRequesterPASIDEntries(_ request: TranslationRequest) -> Bool {
-    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContextEntry(of: request.requester)?.words else { return false }
-    return ScalableContextEntry(words: context).requesterPASID == pasid
+    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContextEntry(of: request.requester) else { return false }
+    return ScalableContextEntry(words: context.words).requesterPASID == pasid
   }
 
   // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.15).

@@ -6,7 +6,8 @@ import VTdArchitecture
 /// Something that a unit has cached, by what invalidations select it by (VT-d rev 5.10 tables 17 to 20).
 enum CachedThing: Hashable {
   /// A translation in the IOTLB or of a walk under way; `base` is the first address of its page.
-  case translation(TranslationRequest.Sender, checks: UInt64, ContextStages, domain: UInt32, addressSpace: UInt32, base: UInt64, sizeLog2: UInt8)
+  case translation(
+    TranslationRequest.Sender, checks: UInt64, ContextStages, domain: UInt32, addressSpace: UInt32, base: UInt64, sizeLog2: UInt8)
   /// A context entry.
   case contextEntry(RequesterID, domain: DomainID?)
   /// A PASID table entry.

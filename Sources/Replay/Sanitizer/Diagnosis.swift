@@ -19,7 +19,7 @@ extension StaleCheck {
     if let origin = fill?.origin, let filled = fill?.sequence { return diagnoseRefill(thing, from: origin, filled: filled) }
     guard let change else { return Diagnosis(cause: .missing, needed: needed) }
     if isPutOff(thing, at: address, change) { return Diagnosis(cause: .deferred, needed: needed) }
-    let earliest = history.previousChange(of: change.write.place, before: change.sequence)
+    let earliest = history.validity(of: change.write.place, before: change.sequence)
     for invalidation in history.invalidations where invalidation.sequence > change.sequence {
       guard thing.isOfItsKind(invalidation.request), isMeant(invalidation, for: change) else { continue }
       return Diagnosis(cause: .tooNarrow, given: Self.given(invalidation), needed: needed)

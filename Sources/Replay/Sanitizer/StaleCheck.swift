@@ -260,7 +260,8 @@ public final class StaleCheck {
       guard result.domainConflicts.count < limit else { continue }
       result.domainConflicts.append(
         DomainConflict(
-          requesters: [other.requester, entry.requester], pasids: [other.pasid, entry.pasid], domain: entry.domain, rule: rule, moment: moment))
+          requesters: [other.requester, entry.requester], pasids: [other.pasid, entry.pasid], domain: entry.domain, rule: rule,
+          moment: moment))
     }
   }
 }

@@ -59,6 +59,7 @@ final class TableHistory {
 
   private struct Place {
     var role: Role
+    var firstRead: UInt64
     var changes: [Change] = []
   }
 
@@ -84,7 +85,7 @@ final class TableHistory {
 
   /// Notes that something rests on a word from now on.
   func noteRead(_ place: PhysicalAddress, _ role: @autoclosure () -> Role) {
-    if places[place.rawValue] == nil { places[place.rawValue] = Place(role: role()) }
+    if places[place.rawValue] == nil { places[place.rawValue] = Place(role: role(), firstRead: next()) }
   }
 
   /// Notes a write of software.
@@ -123,9 +124,10 @@ final class TableHistory {
     return first
   }
 
-  /// The last change of a word before a point in the order: 0 if none is known.
-  func previousChange(of word: PhysicalAddress, before sequence: UInt64) -> UInt64 {
-    places[word.rawValue]?.changes.last { $0.sequence < sequence }?.sequence ?? 0
+  /// Since when something may have rested on what a word held just before a point in the order.
+  func validity(of word: PhysicalAddress, before sequence: UInt64) -> UInt64 {
+    guard let place = places[word.rawValue] else { return 0 }
+    return place.changes.last { $0.sequence < sequence }?.sequence ?? place.firstRead
   }
 
   private static func isGood(_ request: InvalidationRequest, for role: Role) -> Bool {

@@ -113,7 +113,8 @@ struct TableReading {
       guard let place = locate(&self, reference) else { return nil }
       let size = format.entrySizeLog2(level: level)
       let base = input.alignedDown(size).rawValue
-      entries.append(Entry(place: place, level: level, addresses: base...base | UInt64.mask(width: Int(size)), isSecondStage: isSecondStage))
+      let addresses = base...base | UInt64.mask(width: Int(size))
+      entries.append(Entry(place: place, level: level, addresses: addresses, isSecondStage: isSecondStage))
       guard let entry = memory.read64(place) else { return stop("no memory", level) }
       switch format.classify(entry, level: level) {
       case .notPresent: return stop("not present", level)

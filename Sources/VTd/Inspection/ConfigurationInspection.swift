@@ -72,7 +72,8 @@ extension RequestContextResolver {
       caches.insert(context: context.words, domain: context.domain, of: request.requester, ready: .zero)
       inspection.context = .init(
         domain: context.domain, isStale: context.words != presentContext?.words,
-        cached: Self.describe(context.words, isScalable), present: presentContext.map { Self.describe($0.words, isScalable) } ?? "not valid")
+        cached: Self.describe(context.words, isScalable),
+        present: presentContext.map { Self.describe($0.words, isScalable) } ?? "not valid")
     }
     if let entry, let pasid {
       caches.insert(entry, pasid, of: request.requester)

@@ -62,8 +62,8 @@ func read(_ page: UInt64, by device: RequesterID = Script.device, pasid: PASID? 
   TraceRecord(operation: .read, requester: device, pasid: pasid, address: IOVirtualAddress(page << 12 | 8), length: 4)
 }
 
-func invalidate(_ scope: DMATrace.InvalidationScope, domain: UInt32 = 5, device: RequesterID = Script.device, pasid: PASID? = nil) -> TraceRecord {
-  TraceRecord(operation: .invalidate, requester: device, pasid: pasid, scope: scope, domain: TraceDomain(domain))
+func invalidate(_ scope: DMATrace.InvalidationScope, domain: UInt32 = 5, device: RequesterID = Script.device) -> TraceRecord {
+  TraceRecord(operation: .invalidate, requester: device, scope: scope, domain: TraceDomain(domain))
 }
 
 func invalidate(_ page: UInt64, count: UInt64 = 1, domain: UInt32 = 5, leafOnly: Bool = true) -> TraceRecord {
