@@ -85,7 +85,7 @@ let package = Package(
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
       resources: [.copy("Corpus")]),
     .testTarget(name: "InspectionTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "Inspection"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(name: "ReportsTests", dependencies: ["DMATrace", "Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],
   swiftLanguageModes: [.v6]
