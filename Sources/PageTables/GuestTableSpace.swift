@@ -36,6 +36,13 @@ import Hardware
     self.keepsFlags = keepsFlags
     self.rules = rules
   }
+
+  /// What the read of a first-stage entry demands.
+  @inlinable var tableDemand: WalkDemand {
+    WalkDemand(
+      rights: keepsFlags ? [.unprivilegedRead, .unprivilegedWrite] : .unprivilegedRead,
+      dirty: keepsFlags && rules.contains(.tableReadsSetDirty) ? .set : .leave)
+  }
 }
 
 /// Guest physical memory, which a second stage translates: every entry, and the page that is found at last, takes a walk of its tables.
@@ -57,9 +64,7 @@ import Hardware
   /// The space that a second stage translates.
   @inlinable public init(_ stage: NestedStage<Format>) {
     self.stage = stage
-    tableDemand = WalkDemand(
-      rights: stage.keepsFlags ? [.unprivilegedRead, .unprivilegedWrite] : .unprivilegedRead,
-      dirty: stage.keepsFlags && stage.rules.contains(.tableReadsSetDirty) ? .set : .leave)
+    tableDemand = stage.tableDemand
   }
 
   /// Rules about outputs apply to what the second stage makes of them.

@@ -159,13 +159,10 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     }
     if case .disabled = mode { return nil }
     if request.executes, refusesExecuteRequests { return .fault(fault(.executeRequestUnsupported, reported: true)) }
-    // Not to be served by a page that contains the interrupt range: this tag is never filled.
-    if request.isInterruptTranslation, isTranslating { return .translate(context: tag(request) | 1 << 41) }
     return nil
   }
 
   private var isLegacy: Bool { if case .legacy = mode { true } else { false } }
-  private var isTranslating: Bool { if case .scalable = mode { true } else { isLegacy } }
 
   @inline(never) private mutating func usesRequesterPASIDEntries(_ request: TranslationRequest) -> Bool {
     guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContextEntry(of: request.requester) else { return false }
