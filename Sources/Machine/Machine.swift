@@ -16,6 +16,9 @@ public final class Machine {
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
 
+  /// The memory that the driver keeps its tables in.
+  public var tables: TableMemory { bus.tables }
+
   private let bus: MachineBus
   private var dataFrames: FrameAllocator
 
@@ -24,7 +27,10 @@ public final class Machine {
   /// - Parameters:
   ///   - configuration: What to build; its `problems` must be empty.
   ///   - recordedInvalidations: The driver makes no invalidations of its own.
-  public init(_ configuration: MachineConfiguration, recordedInvalidations: Bool = false) throws(MachineError) {
+  ///   - watch: Told of what the driver writes to memory, if somebody wants to know.
+  public init(
+    _ configuration: MachineConfiguration, recordedInvalidations: Bool = false, watch: WriteWatch? = nil
+  ) throws(MachineError) {
     self.configuration = configuration
     if let problem = configuration.problems.first { throw .configuration(key: problem.key, problem: problem.problem) }
     let width = UInt64(configuration.vtd.hostAddressWidth)
@@ -47,7 +53,9 @@ public final class Machine {
       throw .unit("\(error)")
     }
     devices = Devices(unit, configuration.endpoints)
-    bus = MachineBus(unit: unit, devices: devices, memory: memory.view, tables: TableMemory(tables, in: memory.view))
+    var view = memory.view
+    if let watch { view = memory.view(watchedBy: watch) }
+    bus = MachineBus(unit: unit, devices: devices, memory: view, tables: TableMemory(tables, in: view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()

@@ -113,6 +113,9 @@ extension ReplayEngine {
       replayedRecords: state.replayed, ignored: state.ignored, driver: driver.activity)
   }
 
+  /// What has been found of uses of stale cache entries; `nil` if nobody looks.
+  public var staleUses: StaleUses? { staleCheck?.findings }
+
   /// The number of records that have been looked at.
   public var recordsSeen: UInt64 { state.index }
 }

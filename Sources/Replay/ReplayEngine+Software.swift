@@ -7,6 +7,7 @@ import Translation
 extension ReplayEngine {
   /// Replays a record that is no access.
   @inline(never) func prepare(_ record: TraceRecord, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     if !isClosedLoop { unit.advance(to: record.time) }
     if state.driverDue <= unit.now { try runDriver(until: unit.now, index, &state) }
     switch record.operation {
@@ -26,6 +27,7 @@ extension ReplayEngine {
 
   /// Lets the driver do what it has put off, each at its own time.
   @inline(never) func runDriver(until time: SimTime, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     while state.driverDue <= time {
       unit.advance(to: state.driverDue)
       try perform(index) { () throws(HostDriverError) in try driver.runDue() }

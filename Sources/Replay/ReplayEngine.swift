@@ -36,6 +36,9 @@ public final class ReplayEngine {
   /// Who makes pages present that devices request.
   var paging: DemandPaging?
 
+  /// Looks for uses of stale cache entries, if that is wanted.
+  let staleCheck: StaleCheck?
+
   /// What changes from record to record.
   struct State {
     /// The number of the next record.
@@ -69,11 +72,13 @@ public final class ReplayEngine {
 
   /// An engine for one replay of a trace whose header is given.
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
-    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded)
+    let watch = options.staleFindings.map { _ in WriteWatch() }
+    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded, watch: watch)
     self.options = options
     hasBounds = options.hasBounds
     unit = machine.unit
     driver = machine.driver
+    if let watch { staleCheck = StaleCheck(machine, watch: watch, limit: options.staleFindings ?? 0) } else { staleCheck = nil }
     isClosedLoop = configuration.replay.loop == .closed
     loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
     firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
@@ -94,11 +99,15 @@ public final class ReplayEngine {
   ///
   /// - Returns: Whether the replay wants more of the trace.
   public func replay(_ records: UnsafeBufferPointer<TraceRecord>) throws(ReplayError) -> Bool {
+    if let staleCheck {
+      var observer = StaleObserver(check: staleCheck)
+      return try replay(records, observer: &observer)
+    }
     var observer = NoObserver()
     return try replay(records, observer: &observer)
   }
 
-  /// Replays records, the next ones of the trace, and shows an observer every translation.
+  /// Replays records, the next ones of the trace, and shows an observer every translation; that one alone, so that nothing stale is looked for.
   public func replay<Observer: ReplayObserver & ~Copyable>(
     _ records: UnsafeBufferPointer<TraceRecord>, observer: inout Observer
   ) throws(ReplayError) -> Bool {
@@ -225,6 +234,7 @@ public final class ReplayEngine {
   @inline(never) func touch(
     _ record: UnsafePointer<TraceRecord>, _ last: IOVirtualAddress, _ index: UInt64, _ state: inout State
   ) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     let space: UnsafeMutablePointer<AddressSpaceTable.Space>
     if let known = spaces.pointee.space(record.pointee.requester, record.pointee.pasid) {
       space = known

@@ -40,6 +40,9 @@ public struct ReplayOptions: Hashable, Sendable {
   /// How many accesses are replayed at most, the warm-up among them.
   public var limit: UInt64?
 
+  /// Whether every use of a stale cache entry is looked for, and how many findings are described; `nil` looks for none and costs nothing.
+  public var staleFindings: Int?
+
   /// The whole trace, with the driver's invalidations.
   public init() {}
 

@@ -18,7 +18,7 @@ public enum JSONReport {
   /// The report as a document.
   public static func value(_ result: ReplayResult) -> JSONValue {
     let figures = result.figures
-    return .object([
+    var members: [JSONValue.Member] = [
       .init("schema", .string(schema)),
       .init("trace", trace(result)),
       .init("configuration", configuration(result.configuration)),
@@ -41,7 +41,9 @@ public enum JSONReport {
         .object([
           .init("seconds", .decimal(result.hostSeconds)), .init("records_per_second", .integer(result.recordsPerSecond)),
         ])),
-    ])
+    ]
+    if let uses = result.staleUses { members.insert(.init("check_stale", StaleUseJSON.value(uses)), at: members.count - 1) }
+    return .object(members)
   }
 
   /// A configuration in full, in the sections of its keys; read as YAML, it gives the configuration back.

@@ -12,11 +12,12 @@ public enum TextReport {
   /// The report, in lines of about 100 columns.
   public static func text(_ result: ReplayResult) -> String {
     let requests = result.figures.requests
-    let blocks = [
+    var blocks = [
       summary(result), latency(requests), stages(requests), caches(result.figures), faults(requests),
       groups("requester", requests.byRequester.map { ($0.requester.description, $0.figures) }),
       groups("PASID", requests.byPASID.map { ($0.pasid.description, $0.figures) }),
     ]
+    if let uses = result.staleUses { blocks.append(StaleUseText.lines(uses)) }
     return blocks.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
   }
 
