@@ -227,15 +227,14 @@ import PageTables
     _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
     at time: SimTime
   ) {
-    let format = format.pointee
-    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
+    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.pointee.rootLevel)
     // Second-stage upper-level entries are shared by everybody in the domain.
-    let start = walkCaches.pointee.second.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
+    let start = walkCaches.pointee.second.deepest(format.pointee, from: top, for: address, context: UInt64(resolved.pointee.domain))
     var probe = TimedProbe(
       from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .second, notes: walkCaches.pointee.second.isPresent,
       at: descents)
-    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
-    note(walk, format, stage: .second)
+    let walk = Walker.walk(format.pointee, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format.pointee, stage: .second)
     noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
