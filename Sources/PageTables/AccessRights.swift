@@ -24,6 +24,9 @@ import Hardware
   /// Everything, for anybody: where an accumulation starts.
   @inlinable public static var all: AccessRights { AccessRights(rawValue: 0x3F) }
 
+  /// Reading and writing, for anybody.
+  @inlinable public static var anyReadOrWrite: AccessRights { AccessRights(rawValue: 0x1B) }
+
   /// The given permissions for privileged and unprivileged requests alike.
   @inlinable public init(both permissions: Permissions) {
     rawValue = permissions.rawValue | (permissions.rawValue &<< 3)
@@ -33,6 +36,9 @@ import Hardware
   @inlinable public func permissions(privileged: Bool) -> Permissions {
     Permissions(rawValue: (privileged ? rawValue : rawValue &>> 3) & 7)
   }
+
+  /// The rights where every request counts as privileged.
+  @inlinable public var ofPrivileged: AccessRights { AccessRights(both: permissions(privileged: true)) }
 
   /// What a request demands: permissions for its own privilege only.
   @inlinable public init(demand permissions: Permissions, privileged: Bool) {

@@ -96,7 +96,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
     while true {
       let entry = memory.read64(table.advanced(by: format.entryOffset(input, level: level))) ?? 0
       guard level > 1, format.classify(entry, level: level) == .table else { return (entry, level) }
-      table = format.nextTable(entry, level: level)
+      table = tables.table(format.nextTable(entry, level: level))
       level -= 1
     }
   }
@@ -106,7 +106,9 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
     guard input.isAligned(smallest) else { throw .misaligned(input.rawValue) }
     guard length & ((1 << UInt64(smallest)) - 1) == 0 else { throw .misaligned(length) }
     let last = input.rawValue.addingReportingOverflow(length &- 1)
-    guard length > 0, !last.overflow, format.covers(input), format.covers(Input(rawValue: last.partialValue)) else {
+    // Signed inputs have a hole in the middle, which a range must not span.
+    let spansHole = (input.rawValue ^ last.partialValue) >> 63 != 0
+    guard length > 0, !last.overflow, !spansHole, format.covers(input), format.covers(Input(rawValue: last.partialValue)) else {
       throw .outOfRange(input.rawValue)
     }
   }
@@ -127,11 +129,11 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
       let place = table.advanced(by: format.entryOffset(input, level: level))
       let entry = memory.read64(place) ?? 0
       switch format.classify(entry, level: level) {
-      case .table: table = format.nextTable(entry, level: level)
+      case .table: table = tables.table(format.nextTable(entry, level: level))
       case .leaf, .malformed: return .failed(.alreadyMapped(input.rawValue))
       case .notPresent:
         guard let next = tables.allocate() else { return .failed(.outOfTables) }
-        memory.write64(place, format.tableEntry(next, level: level))
+        memory.write64(place, format.tableEntry(tables.reference(next), level: level))
         tables.counts[tables.index(table)] &+= 1
         table = next
       }
@@ -193,7 +195,7 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
         bytes += format.classify(entry, level: level) == .leaf ? size : 0
         clear(place, of: table)
       case .table:
-        let next: PhysicalAddress = format.nextTable(entry, level: level)
+        let next = tables.table(format.nextTable(entry, level: level))
         bytes += try unmap(table: next, level: level - 1, first: from, last: min(last, entryLast), freed: &freed)
         if tables.counts[tables.index(next)] == 0 {
           clear(place, of: table)
@@ -213,17 +215,13 @@ public enum PageTableError: Error, Hashable, CustomStringConvertible {
   // Replaces a leaf by a table of leaves one level down that map the same with the same rights and flags.
   @inlinable func split(_ place: PhysicalAddress, _ entry: UInt64, level: UInt8) throws(PageTableError) -> UInt64 {
     guard let table = tables.allocate() else { throw .outOfTables }
-    let base: PhysicalAddress = format.pageBase(entry, level: level)
+    let first = format.splitEntry(entry, level: level)
     let size: UInt64 = 1 << UInt64(format.entrySizeLog2(level: level - 1))
-    let permissions = format.rights(entry, level: level).permissions(privileged: true)
-    let plain = format.leafEntry(base, level: level, permissions: permissions)
     let count = UInt64(format.entryCount(level: level - 1))
-    for index in 0..<count {
-      let leaf = format.leafEntry(base.advanced(by: index * size), level: level - 1, permissions: permissions)
-      memory.write64(table.advanced(by: index * 8), leaf | (entry & ~plain))
-    }
+    // The base of a large page is a multiple of its size, so adding up the smaller pages carries into no other field.
+    for index in 0..<count { memory.write64(table.advanced(by: index * 8), first &+ index * size) }
     tables.counts[tables.index(table)] = UInt16(truncatingIfNeeded: count)
-    let pointer = format.tableEntry(table, level: level)
+    let pointer = format.tableEntry(tables.reference(table), level: level)
     memory.write64(place, pointer)
     return pointer
   }

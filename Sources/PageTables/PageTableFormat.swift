@@ -35,6 +35,12 @@ public protocol PageTableFormat: Sendable {
   /// What a walk mostly meets, told by as few instructions as the format allows; false for anything that is to be looked at closely.
   func isPlainTable(_ entry: UInt64) -> Bool
 
+  /// Whether `entry` is a well-formed leaf of the last level that needs nothing more: no flag is to be set in it, and the accumulated rights
+  /// are all there is to check; likewise false for anything that is to be looked at closely.
+  ///
+  /// - Parameter dirty: Whether the leaf must be marked dirty.
+  func isPlainLeaf(_ entry: UInt64, dirty: Bool) -> Bool
+
   /// Where a table entry points.
   func nextTable<Table: Address>(_ entry: UInt64, level: UInt8) -> Table
 
@@ -43,6 +49,9 @@ public protocol PageTableFormat: Sendable {
 
   /// The rights that `entry` leaves; a walk intersects those of all its entries.
   func rights(_ entry: UInt64, level: UInt8) -> AccessRights
+
+  /// What the rights accumulated over all levels amount to; differs from them only where a right depends on the lack of another.
+  func effectiveRights(_ accumulated: AccessRights) -> AccessRights
 
   /// `entry` with the flags that an access sets (accessed, and dirty in a leaf that is written), the same value if nothing is to be set.
   func updated(_ entry: UInt64, isLeaf: Bool, dirty: Bool) -> UInt64
@@ -68,11 +77,17 @@ public protocol PageTableFormat: Sendable {
   /// Whether rights are compared with the demand at every level rather than once at the leaf; formats leave the order open.
   var checksRightsAtEveryLevel: Bool { get }
 
+  /// Whether the accessed flag is set in a leaf, too, that refuses the request; hardware may.
+  var marksRefusingLeaves: Bool { get }
+
   /// A table entry of `level` that points to `table`, with full rights.
-  func tableEntry(_ table: PhysicalAddress, level: UInt8) -> UInt64
+  func tableEntry<Table: Address>(_ table: Table, level: UInt8) -> UInt64
 
   /// A leaf of `level` for the page at `output`.
   func leafEntry<Output: Address>(_ output: Output, level: UInt8, permissions: Permissions) -> UInt64
+
+  /// The leaf `entry` of `level` as the first of the leaves one level down that together map the same with the same rights and flags.
+  func splitEntry(_ entry: UInt64, level: UInt8) -> UInt64
 
   /// Whether leaves may stand at `level`.
   func allowsLeaf(level: UInt8) -> Bool
@@ -85,6 +100,9 @@ public protocol PageTableFormat: Sendable {
 }
 
 extension PageTableFormat {
+  /// The accumulated rights as they are.
+  @inlinable public func effectiveRights(_ accumulated: AccessRights) -> AccessRights { accumulated }
+
   /// The level whose leaves map pages of 2^`sizeLog2` bytes, if leaves may stand there.
   public func leafLevel(sizeLog2: UInt8) -> UInt8? {
     (1...rootLevel).first { entrySizeLog2(level: $0) == sizeLog2 && allowsLeaf(level: $0) }

@@ -28,7 +28,8 @@ struct AddressSpaceTable: ~Copyable {
 
   /// The space that a source's requests go to; `nil` if it is not attached.
   mutating func space(_ requester: RequesterID, _ pasid: PASID?) -> UnsafeMutablePointer<Space>? {
-    select(Self.source(requester, pasid))
+    let source = Self.source(requester, pasid)
+    return source == lastSource ? last : select(source)
   }
 
   /// Whether the source is the one that was asked for last, and the page of its address is mapped.

@@ -77,10 +77,12 @@ struct PageSet: ~Copyable {
   }
 
   private mutating func chunk(_ number: UInt64) -> UnsafeMutablePointer<UInt64> {
+    let place = recent + (Int(truncatingIfNeeded: number) & (Self.recentCount - 1))
+    if place.pointee.number == number, place.pointee.chunk != empty { return place.pointee.chunk }
     if let chunk = chunks[number] { return chunk }
     let chunk = storage.array(Self.chunkWords, of: UInt64(0))
     chunks[number] = chunk
-    recent[Int(truncatingIfNeeded: number) & (Self.recentCount - 1)] = Recent(number: number, chunk: chunk)
+    place.pointee = Recent(number: number, chunk: chunk)
     return chunk
   }
 }

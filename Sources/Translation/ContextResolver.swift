@@ -44,13 +44,6 @@ public protocol ContextResolver: ~Copyable {
   /// What a request demands of the tables.
   mutating func demand(_ request: TranslationRequest) -> WalkDemand
 
-  /// The architecture's code for a walk of the second stage that did not end in a translation.
-  ///
-  /// - Parameters:
-  ///   - status: How the walk ended.
-  ///   - isTopEntry: The entry that ended it is one of the table at the root.
-  ///   - rights: The rights accumulated so far.
-  mutating func fault(
-    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
-  ) -> UInt16
+  /// The architecture's code for a walk that did not end in a translation, or for a cached translation that denies a request.
+  mutating func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16
 }

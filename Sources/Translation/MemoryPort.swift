@@ -78,9 +78,9 @@ import PageTables
   @inlinable public mutating func willUpdate(_ address: PhysicalAddress, level: UInt8) { time = port.pointee.update(at: time) }
 
   /// Keeps the table.
-  @inlinable public mutating func descended(level: UInt8, table: PhysicalAddress, rights: AccessRights) {
+  @inlinable public mutating func descended<Table: Address>(level: UInt8, table: Table, rights: AccessRights) {
     guard let descents, descentCount < 5 else { return }
-    descents[descentCount] = Descent(table: table, level: level, rights: rights)
+    descents[descentCount] = Descent(table: PhysicalAddress(table.rawValue), level: level, rights: rights)
     descentCount &+= 1
   }
 }

@@ -32,7 +32,7 @@ import PageTables
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
   @usableFromInline let storage = OwnedStorage()
   // The last walk: its result, when it was done, what it read, and the tables that it came to.
-  @usableFromInline let walk: UnsafeMutablePointer<Walk<PhysicalAddress>>
+  @usableFromInline let found: UnsafeMutablePointer<FinishedWalk>
   @usableFromInline var walkEnd = SimTime.zero
   @usableFromInline var walkMemoryReads: UInt16 = 0
   @usableFromInline var descentCount = 0
@@ -49,7 +49,7 @@ import PageTables
     ingress = SlotCalendar(slot: parameters.ingressInterval)
     portBox = UniqueBox(MemoryPort(parameters.memory))
     port = portBox.pointer
-    walk = storage.array(uninitialized: 1)
+    found = storage.array(uninitialized: 1)
     descents = storage.array(uninitialized: MissStatus.descentLimit)
   }
 
@@ -91,7 +91,7 @@ import PageTables
     counters.lookups &+= 1
     let demand = resolver.demand(request)
     if let entry = iotlb.lookup(request.address, context: context), Self.serves(entry, demand),
-      entry.pointee.rights.isSuperset(of: demand.rights) || !resolver.rewalksOnDenial
+      demand.isMet(by: entry.pointee.rights) || !resolver.rewalksOnDenial
     {
       counters.hits &+= 1
       Self.answer(&response, request, demand, from: entry, resolver: &resolver)
@@ -102,7 +102,7 @@ import PageTables
 
   // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
-    demand.dirty == .leave || !entry.pointee.flags.contains(.writeNeedsWalk)
+    !entry.pointee.flags.contains(.writeNeedsWalk) || !demand.marksDirty(entry.pointee.rights)
   }
 
   @inlinable static func answer<Resolver: ContextResolver & ~Copyable>(
@@ -115,7 +115,7 @@ import PageTables
     response.pageSizeLog2 = size
     response.rights = entry.pointee.rights
     response.snoop = flags.contains(.snoop)
-    let isDenied = !entry.pointee.rights.isSuperset(of: demand.rights)
+    let isDenied = !demand.isMet(by: entry.pointee.rights)
     if isDenied || flags.contains(.checksOutput) {
       let isForbidden = flags.contains(.checksOutput) && InterruptAddressRange.contains(response.address)
       if isForbidden, !isDenied || resolver.checksOutputBeforeRights {
@@ -130,8 +130,10 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ status: WalkStatus, _ entry: UnsafePointer<IOTLBEntry>,
     resolver: inout Resolver
   ) {
-    let code = resolver.fault(
-      status, isTopEntry: false, rights: entry.pointee.rights, stages: entry.pointee.stages, request: request)
+    let stages = entry.pointee.stages
+    let isFirst = stages == .first && status == .permission
+    let failure = WalkFailure(status: status, stage: isFirst ? .first : .second, isTopEntry: false, rights: entry.pointee.rights)
+    let code = resolver.fault(failure, stages: stages, request: request)
     response.fault = TranslationFault(code: code, isReported: !entry.pointee.flags.contains(.silentFaults))
   }
 
@@ -145,7 +147,7 @@ import PageTables
     let bucket = missStatus.bucket(request.address, context: context)
     if let walk = missStatus.find(request.address, context: context, in: bucket) {
       let entry = MissStatus.entry(of: walk)
-      if Self.serves(entry, demand), entry.pointee.rights.isSuperset(of: demand.rights) {
+      if Self.serves(entry, demand), demand.isMet(by: entry.pointee.rights) {
         counters.merges &+= 1
         response.outcome = .merge
         response.completion = max(walk.pointee.done, now)
@@ -170,48 +172,48 @@ import PageTables
     _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand, context: UInt64,
     _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
   ) {
-    switch resolved.pointee.secondStage {
-    case .none:
+    if resolved.pointee.firstStage == nil, resolved.pointee.secondStage == nil {
       // Pass-through: nothing to walk, nothing worth an entry.
       response.address = PhysicalAddress(request.address.rawValue)
       response.rights = .all
       response.snoop = resolved.pointee.forcesSnoop
-    case .vtd(let format):
-      walkSecondStage(format, &response, request, demand, context: context, bucket, resolved, resolver: &resolver)
+      return
     }
-  }
-
-  @inlinable @inline(__always) mutating func walkSecondStage<Format: PageTableFormat, Resolver: ContextResolver & ~Copyable>(
-    _ format: UnsafePointer<Format>, _ response: inout TranslationResponse, _ request: TranslationRequest, _ demand: WalkDemand,
-    context: UInt64, _ bucket: UInt32, _ resolved: UnsafePointer<TranslationContext>, resolver: inout Resolver
-  ) {
     let now = response.completion
     let grant = walkers.reserve(at: now) ?? ServerPool.Grant(server: 0, start: now)
     response.latency.walkerWait = grant.start - now
-    walkTables(of: format, resolved, for: request.address, demand: demand, at: grant.start)
+    let demand = resolved.pointee.forcesPrivilege ? demand.privileged : demand
+    switch (resolved.pointee.firstStage, resolved.pointee.secondStage) {
+    case (nil, .vtd(let second)): walkSecondStage(second, resolved, for: request.address, demand: demand, at: grant.start)
+    case (.x86(let first), nil): walkFirstStage(first, resolved, for: request.address, demand: demand, at: grant.start)
+    case (.x86(let first), .vtd(let second)): walkNested(first, second, resolved, for: request.address, demand: demand, at: grant.start)
+    case (nil, nil): break
+    }
     let done = walkEnd
     walkers.release(grant.server, at: done)
     response.memoryReads = walkMemoryReads
     response.latency.memory = done - grant.start
     response.completion = done
-    response.rights = walk.pointee.rights
-    guard walk.pointee.status == .translated else {
-      let code = resolver.fault(
-        walk.pointee.status, isTopEntry: walk.pointee.level == format.pointee.rootLevel, rights: walk.pointee.rights,
-        stages: resolved.pointee.stages, request: request)
+    // Cached, too, as the rights of any request.
+    if resolved.pointee.forcesPrivilege { found.pointee.failure.rights = found.pointee.failure.rights.ofPrivileged }
+    response.rights = found.pointee.failure.rights
+    guard found.pointee.failure.status == .translated else {
+      let code = resolver.fault(found.pointee.failure, stages: resolved.pointee.stages, request: request)
       response.fault = TranslationFault(code: code, isReported: resolved.pointee.reportsFaults)
       return
     }
-    let size = format.pointee.entrySizeLog2(level: walk.pointee.level)
-    let flags = Self.flags(of: walk.pointee.entry, walk.pointee.page, format, resolved, sizeLog2: size)
-    response.address = walk.pointee.page.advanced(by: request.address.pageOffset(size))
+    let size = found.pointee.sizeLog2
+    var flags = found.pointee.flags
+    if resolved.pointee.forcesSnoop { flags.insert(.snoop) }
+    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
+    response.address = found.pointee.page.advanced(by: request.address.pageOffset(size))
     response.pageSizeLog2 = size
     response.snoop = flags.contains(.snoop)
     let fill = missStatus.begin(request.address, context: context, in: bucket, until: done)
-    fill.pointee.entry.page = walk.pointee.page
+    fill.pointee.entry.page = found.pointee.page
     fill.pointee.entry.domain = resolved.pointee.domain
     fill.pointee.entry.addressSpace = resolved.pointee.addressSpace
-    fill.pointee.entry.rights = walk.pointee.rights
+    fill.pointee.entry.rights = found.pointee.failure.rights
     fill.pointee.entry.sizeLog2 = size
     fill.pointee.entry.flags = flags
     fill.pointee.entry.stages = resolved.pointee.stages
@@ -220,11 +222,10 @@ import PageTables
     if descentCount > 0 { keepDescents(in: fill) }
   }
 
-  /// Walks from where the paging-structure caches lead, and leaves the result in `walk` and beside it.
-  ///
-  /// On its own, so that the way down has the registers for itself.
-  @inlinable @inline(never) mutating func walkTables<Format: PageTableFormat>(
-    of format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
+  // The walks below leave what they find in `found` and beside it. Each is on its own, so that the way down has the registers for itself.
+
+  @inlinable @inline(never) mutating func walkSecondStage<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
     at time: SimTime
   ) {
     let format = format.pointee
@@ -233,7 +234,61 @@ import PageTables
     let start = secondStageCaches.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
     var probe = TimedProbe(
       from: time + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
-    walk.pointee = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format, stage: .second)
+    noteEnd(probe)
+  }
+
+  @inlinable @inline(never) mutating func walkFirstStage<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
+    at time: SimTime
+  ) {
+    let format = format.pointee
+    let top = WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.rootLevel)
+    var probe = TimedProbe(from: time + pagingStructureLatency, through: port, noting: nil)
+    let walk = Walker.walk(format, from: top, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format, stage: .first)
+    noteEnd(probe)
+  }
+
+  @inlinable @inline(never) mutating func walkNested<First: PageTableFormat, Second: PageTableFormat>(
+    _ first: UnsafePointer<First>, _ second: UnsafePointer<Second>, _ resolved: UnsafePointer<TranslationContext>,
+    for address: IOVirtualAddress, demand: WalkDemand, at time: SimTime
+  ) {
+    let first = first.pointee
+    let stage = NestedStage(
+      second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
+      keepsFlags: resolved.pointee.secondStageKeepsFlags, rules: resolved.pointee.nestedRules)
+    let top = WalkStart(table: resolved.pointee.firstStageRoot, level: first.rootLevel)
+    var probe = TimedProbe(from: time + pagingStructureLatency, through: port, noting: nil)
+    let walk = NestedWalker.walk(first, from: top, through: stage, for: address, demand: demand, in: memory, probe: &probe)
+    found.pointee.failure = walk.failure(firstRootLevel: first.rootLevel, secondRootLevel: stage.format.rootLevel)
+    note(walk.page, stage.format, sizeLog2: walk.sizeLog2, needsDirtyUpdate: walk.needsDirtyUpdate, snoop: walk.forcesSnoop)
+    noteEnd(probe)
+  }
+
+  @inlinable @inline(__always) mutating func note<Format: PageTableFormat>(
+    _ walk: Walk<PhysicalAddress>, _ format: Format, stage: FailingStage
+  ) {
+    found.pointee.failure = walk.failure(stage: stage, rootLevel: format.rootLevel)
+    note(
+      walk.page, format, sizeLog2: format.entrySizeLog2(level: walk.level), needsDirtyUpdate: format.needsDirtyUpdate(walk.entry),
+      snoop: format.forcesSnoop(walk.entry))
+  }
+
+  @inlinable @inline(__always) mutating func note<Format: PageTableFormat>(
+    _ page: PhysicalAddress, _ format: Format, sizeLog2: UInt8, needsDirtyUpdate: Bool, snoop: Bool
+  ) {
+    var flags: IOTLBEntry.Flags = []
+    if needsDirtyUpdate { flags.insert(.writeNeedsWalk) }
+    if snoop { flags.insert(.snoop) }
+    if sizeLog2 > 12, format.forbids(overlapping: page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
+    found.pointee.page = page
+    found.pointee.sizeLog2 = sizeLog2
+    found.pointee.flags = flags
+  }
+
+  @inlinable @inline(__always) mutating func noteEnd(_ probe: borrowing TimedProbe) {
     walks &+= 1
     walkReads &+= UInt64(probe.reads)
     walkMemoryReads = probe.reads
@@ -244,18 +299,6 @@ import PageTables
   @usableFromInline mutating func keepDescents(in fill: UnsafeMutablePointer<MissStatus.Walk>) {
     missStatus.descents(of: UnsafePointer(fill)).update(from: descents, count: descentCount)
     fill.pointee.descentCount = UInt32(descentCount)
-  }
-
-  @inlinable @inline(__always) static func flags<Format: PageTableFormat>(
-    of leaf: UInt64, _ page: PhysicalAddress, _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>,
-    sizeLog2: UInt8
-  ) -> IOTLBEntry.Flags {
-    var flags: IOTLBEntry.Flags = []
-    if format.pointee.needsDirtyUpdate(leaf) { flags.insert(.writeNeedsWalk) }
-    if resolved.pointee.forcesSnoop || format.pointee.forcesSnoop(leaf) { flags.insert(.snoop) }
-    if !resolved.pointee.reportsFaults { flags.insert(.silentFaults) }
-    if sizeLog2 > 12, format.pointee.forbids(overlapping: page, sizeLog2: sizeLog2) { flags.insert(.checksOutput) }
-    return flags
   }
 
   // MARK: Fills

@@ -18,11 +18,12 @@ struct ConfigurationCaches: ~Copyable {
   struct PASIDEntry: BitwiseCopyable {
     /// How requests are translated; faults are reported as far as these two entries are concerned.
     var translation: TranslationContext
-    /// The bits of an address that the translation takes.
+    /// The bits of an address that the translation takes; those above must be 0, or all 1 for a first stage.
     var inputWidth: UInt64
     var ready: SimTime
     var domain: DomainID
     var allowsSupervisor: Bool
+    var allowsExecution: Bool
   }
 
   private var contexts: SetAssociativeCache<Context>
@@ -52,6 +53,11 @@ struct ConfigurationCaches: ~Copyable {
     let entry = contexts.place(slot)
     Self.wait(entry.pointee.ready, &contextCounters, &time)
     return entry
+  }
+
+  /// The words of the cached context entry of a requester, without counting that as a lookup.
+  mutating func peekContext(of requester: RequesterID) -> SIMD4<UInt64>? {
+    contexts.peek(tag: UInt64(requester.rawValue), context: 0).map { contexts.place($0).pointee.words }
   }
 
   /// The cached PASID table entry of a requester's PASID, likewise.

@@ -3,7 +3,7 @@ import VTdArchitecture
 
 extension ImplementationChoices {
   /// All choices.
-  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + requestChoices + invalidationChoices + faultChoices
+  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + tableChoices + requestChoices + invalidationChoices + faultChoices
 
   private static let entryChoices: [Parameter<Self>] = [
     Parameter("revision", "revision whose reserved bits, types and faults apply", \Self.revision, .choice()),
@@ -11,6 +11,9 @@ extension ImplementationChoices {
     Parameter(
       "checks_unused_first_stage_mode", "an invalid FSPM faults in PASID entries that don't use the first stage",
       \Self.checksUnusedFirstStageMode, .flag),
+    Parameter(
+      "checks_unused_second_stage_width", "AW of PASID entries without second stage is reserved in a unit without second stage",
+      \Self.checksUnusedSecondStageWidth, .flag),
     Parameter(
       "checks_both_root_halves", "both halves of a scalable-mode root entry are checked for reserved bits", \Self.checksBothRootHalves,
       .flag),
@@ -33,6 +36,22 @@ extension ImplementationChoices {
       \Self.requestFaultsBeforeEntryType, .flag),
   ]
 
+  private static let tableChoices: [Parameter<Self>] = [
+    Parameter(
+      "transient_mapping", "bit 62 of second-stage leaves is a hint in a unit of revision 3.x with device-TLB support",
+      \Self.transientMapping, .flag),
+    Parameter(
+      "first_stage_reserved_before_permission", "reserved bits on a first-stage walk win over permissions that an entry above denies",
+      \Self.firstStageReservedBeforePermission, .flag),
+    Parameter(
+      "table_write_fault", "fault of a first-stage table that is readable and not writable while SSADE demands both",
+      \Self.tableWriteFault, .choice()),
+    Parameter(
+      "table_read_sets_dirty", "reading a first-stage table sets the dirty flag of the leaf that maps it", \Self.tableReadSetsDirty, .flag),
+    Parameter(
+      "speculative_access", "accessed flags that a request leaves behind that faults later in its walk", \Self.speculativeAccess, .choice()),
+  ]
+
   private static let requestChoices: [Parameter<Self>] = [
     Parameter(
       "interrupt_range_faults_while_disabled", "a request in the interrupt range that is no interrupt faults while translation is disabled",
@@ -40,6 +59,17 @@ extension ImplementationChoices {
     Parameter(
       "protected_memory_blocks_remapped", "protected memory regions block requests that are remapped too",
       \Self.protectedMemoryBlocksRemapped, .flag),
+    Parameter(
+      "pass_through_interrupt_range",
+      "answer to a translation request with PASID whose pass-through address lies in the interrupt range",
+      \Self.passThroughInterruptRange, .choice()),
+    Parameter(
+      "large_pass_through_translations", "translations of pass-through entries are as large as the unit's largest page",
+      \Self.largePassThroughTranslations, .flag),
+    Parameter(
+      "pasid_requests_hit_requester_entries",
+      "a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled",
+      \Self.pasidRequestsHitRequesterEntries, .flag),
     Parameter(
       "rewalks_on_denial", "a request that a cached translation would deny walks the tables again before it faults", \Self.rewalksOnDenial,
       .flag),

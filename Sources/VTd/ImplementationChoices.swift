@@ -20,11 +20,19 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether an invalid FSPM faults in PASID entries that don't use the first stage (section 9.6 does not call it ignored).
   public var checksUnusedFirstStageMode = false
 
+  /// Whether AW of a PASID entry without second stage is reserved in a unit without second stage. Section 9.6 has it reserved there, and ignored
+  /// where the unit has one; drivers set it in every entry.
+  public var checksUnusedSecondStageWidth = false
+
   /// Whether both halves of a scalable-mode root entry are checked for reserved bits, or only the one that the request selects.
   public var checksBothRootHalves = false
 
   /// Whether a request with PASID 0 faults with 48h in a unit without RID_PASID (ECAP.RPS=0), where requests without PASID use PASID 0.
   public var pasidZeroIsRequesterPASID = false
+
+  /// Whether bit 62 of second-stage leaves is a hint, as in revisions up to 3.1, where it is reserved in later ones (section 9.8); only with
+  /// revision 3.x and device-TLB support.
+  public var transientMapping = false
 
   // MARK: Order of conditions
 
@@ -48,6 +56,38 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether 5Ch and 5Dh (execute and supervisor requests) win over an unsupported translation type (5Bh).
   public var requestFaultsBeforeEntryType = false
 
+  /// Whether reserved bits anywhere on a first-stage walk win over permissions that an entry above them denies. Otherwise permissions are
+  /// compared with the request at each entry, after that entry's own reserved bits.
+  public var firstStageReservedBeforePermission = true
+
+  // MARK: Nested tables and flags
+
+  /// The fault of a nested walk whose first-stage table is readable but not writable while SSADE demands both (section 3.8.1).
+  public enum TableWriteFault: String, Hashable, Sendable, CaseIterable {
+    /// 75h or 76h, as for a table that cannot be read.
+    case notReadable
+    /// 77h, as for an update that cannot be made.
+    case notWritable
+  }
+
+  /// The fault of a nested walk whose first-stage table is readable but not writable while SSADE demands both.
+  public var tableWriteFault = TableWriteFault.notReadable
+
+  /// Whether reading a first-stage table sets the dirty flag of the second-stage leaf that maps it, or only an update of its flags
+  /// (sections 3.7.2 and 3.8.1: reads need write permission, but are not called writes).
+  public var tableReadSetsDirty = false
+
+  /// Which accessed flags a request leaves behind that faults later in its walk.
+  public enum SpeculativeAccess: String, Hashable, Sendable, CaseIterable {
+    /// Those of entries that were passed.
+    case passedEntries
+    /// Those of every entry that was read and is well-formed, the leaf that refuses the request included.
+    case allEntries
+  }
+
+  /// Which accessed flags a faulting request leaves behind; they may be set speculatively (sections 3.6.2 and 3.7.2).
+  public var speculativeAccess = SpeculativeAccess.passedEntries
+
   // MARK: Requests
 
   /// Whether a request in the interrupt range that is no interrupt faults with 29h while translation is disabled too.
@@ -56,7 +96,27 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether protected memory regions block requests that are remapped too, as all units since Skylake do (section 11.4.8.1).
   public var protectedMemoryBlocksRemapped = true
 
+  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range.
+  public enum PassThroughInterruptRange: String, Hashable, Sendable, CaseIterable {
+    /// Success without any permission.
+    case noPermission
+    /// Success with untranslated-only write access, as for requests without PASID (up to 5.0).
+    case untranslatedWrite
+  }
+
+  /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range; table 30 excludes it from SGN.8.2
+  /// and names no other condition.
+  public var passThroughInterruptRange = PassThroughInterruptRange.noPermission
+
+  /// Whether translations of pass-through entries are as large as the unit's largest page, as section 4.2.3 strongly recommends, or 4 KiB.
+  public var largePassThroughTranslations = true
+
   // MARK: Caches
+
+  /// Whether a request with PASID may hit IOTLB entries that requests without PASID of the same requester filled (section 6.2.4).
+  ///
+  /// Only RID_PASID can be such a PASID, so that the choice is whether 48h is seen while a translation is cached.
+  public var pasidRequestsHitRequesterEntries = false
 
   /// Whether a request that a cached translation would deny walks the tables again before it faults.
   public var rewalksOnDenial = false
@@ -102,6 +162,7 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// What `EntryRules` takes of these choices.
   public var entries: EntryRules.Options {
     EntryRules.Options(
-      revision: revision, passThroughWidth: passThroughWidth, checksUnusedFirstStageMode: checksUnusedFirstStageMode)
+      revision: revision, passThroughWidth: passThroughWidth, checksUnusedFirstStageMode: checksUnusedFirstStageMode,
+      checksUnusedSecondStageWidth: checksUnusedSecondStageWidth)
   }
 }

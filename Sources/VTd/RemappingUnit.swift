@@ -17,7 +17,7 @@ public final class RemappingUnit {
 
   private let core: UniqueBox<Core>
   // The box's content, so that the way of a request needs no exclusivity checks.
-  private let place: UnsafeMutablePointer<Core>
+  let place: UnsafeMutablePointer<Core>
 
   /// What the unit says about itself.
   public let identity: UnitIdentity
@@ -64,8 +64,13 @@ public final class RemappingUnit {
   private func finish(_ request: TranslationRequest, _ response: inout TranslationResponse) {
     if let fault = response.fault {
       place.pointee.faults += 1
-      if fault.isReported, fault.code != 0 { record(fault, of: request) }
-    } else if place.pointee.protects, response.outcome != .interrupt,
+      if request.kind == .translationRequest, !FaultReason(fault).answerToTranslationRequest.isRecorded {
+        // The device may ask again once software has made the page present.
+        response.fault?.isReported = false
+      } else if fault.isReported, fault.code != 0 {
+        record(fault, of: request)
+      }
+    } else if place.pointee.protects, response.outcome != .interrupt, request.kind != .translationRequest,
       place.pointee.control.translation.protectedMemory.covers(response.address, count: UInt64(request.length))
     {
       // Blocked, and not recorded (section 11.4.8.1).
@@ -83,8 +88,7 @@ public final class RemappingUnit {
       }
     place.pointee.control.record(
       FaultRecord(
-        address: request.address, source: request.requester, reason: FaultReason(UInt8(truncatingIfNeeded: fault.code)),
-        type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
+        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
         privileged: request.attributes.contains(.privileged), execute: request.attributes.contains(.execute)))
   }
 

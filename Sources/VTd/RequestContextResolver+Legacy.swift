@@ -19,6 +19,7 @@ extension RequestContextResolver {
     }
     let reports = !entry.faultProcessingDisabled
     if request.kind != .untranslated, entry.type != .deviceTLB { return .fault(fault(.requestBlocked, reported: reports)) }
+    if request.isInterruptTranslation { return interruptTranslation() }
     if entry.type == .passThrough || request.kind == .translated {
       if let reason = passThroughFault(request, beyondWidth: .addressBeyondWidth, interruptRange: .interruptRange) {
         return .fault(fault(reason, reported: reports))
@@ -31,7 +32,7 @@ extension RequestContextResolver {
     return resolved(
       TranslationContext(
         stages: .second, domain: UInt32(entry.domain.rawValue), addressSpace: 0,
-        secondStage: secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))
+        secondStage: formats.pointer.pointee.secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))
   }
 
   @inline(never) private mutating func readLegacyContext(
@@ -52,16 +53,6 @@ extension RequestContextResolver {
 
   mutating func stop<Entry>(_ reason: FaultReason, reported: Bool = true) -> Result<Entry, StructureFault> {
     .failure(StructureFault(fault: fault(reason, reported: reported)))
-  }
-
-  mutating func legacyReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
-    switch status {
-    case .accessError: isTopEntry ? .contextInvalid : .tableAccess
-    case .malformed: .tableReserved
-    case .forbiddenOutput: .interruptRange
-    case .notPresent, .noRights: lacksWrite([], request) ? .noWrite : .noRead
-    case .permission, .updateNotCoherent, .updateFailed, .translated: lacksWrite(rights, request) ? .noWrite : .noRead
-    }
   }
 }
 

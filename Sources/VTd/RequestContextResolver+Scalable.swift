@@ -40,7 +40,11 @@ extension RequestContextResolver {
   @inline(__always) private mutating func requestFault(_ request: TranslationRequest, _ context: ScalableContextEntry) -> FaultReason? {
     if request.kind != .untranslated, !context.deviceTLBEnabled { return .deviceTLBNotEnabled }
     guard let pasid = request.pasid else { return nil }
-    guard context.pasidEnabled else { return .pasidNotEnabled }
+    if request.kind == .translated {
+      guard context.pasidInTranslatedRequests else { return .translatedPASIDNotEnabled }
+    } else {
+      guard context.pasidEnabled else { return .pasidNotEnabled }
+    }
     if UInt64(pasid.rawValue) >> pasidWidth != 0 { return .pasidBeyondWidth }
     if pasid.rawValue >= context.pasidLimit { return .pasidBeyondDirectory }
     let requesterPASID = context.requesterPASID
@@ -57,56 +61,78 @@ extension RequestContextResolver {
     recentInputWidth = entry.pointee.inputWidth
     var translation = entry.pointee.translation
     if context.faultProcessingDisabled { translation.reportsFaults = false }
-    if let reason = privilegeFault(request, context, allowsSupervisor: entry.pointee.allowsSupervisor) {
+    translation.forcesPrivilege = makesPrivileged(request, context)
+    let reason = privilegeFault(
+      request, context, allowsSupervisor: entry.pointee.allowsSupervisor, allowsExecution: entry.pointee.allowsExecution)
+    if let reason {
       return .fault(fault(reason, reported: translation.reportsFaults))
     }
-    if request.address.rawValue >> entry.pointee.inputWidth != 0 {
-      let isPassThrough = translation.stages == .passThrough
-      return .fault(
-        fault(isPassThrough ? .scalableBeyondHostWidth : .secondStageBeyondWidth, reported: translation.reportsFaults))
+    if request.isInterruptTranslation { return interruptTranslation() }
+    let above = request.address.rawValue >> entry.pointee.inputWidth
+    if above != 0 {
+      switch translation.stages {
+      case .passThrough: return .fault(fault(.scalableBeyondHostWidth, reported: translation.reportsFaults))
+      case .second: return .fault(fault(.secondStageBeyondWidth, reported: translation.reportsFaults))
+      case .first, .nested:
+        guard above == .max >> entry.pointee.inputWidth else {
+          return .fault(fault(.notCanonical, reported: translation.reportsFaults))
+        }
+      }
     }
-    if translation.stages == .passThrough, InterruptAddressRange.contains(request.address) {
+    // Translation requests to it are answered, not refused (conditions S.1 to S.3 of table 30).
+    if translation.stages == .passThrough, InterruptAddressRange.contains(request.address), request.kind == .untranslated {
       return .fault(fault(.scalableInterruptRange, reported: translation.reportsFaults))
     }
     return resolved(translation)
   }
 
   @inline(__always) private mutating func privilegeFault(
-    _ request: TranslationRequest, _ context: ScalableContextEntry, allowsSupervisor: Bool
+    _ request: TranslationRequest, _ context: ScalableContextEntry, allowsSupervisor: Bool, allowsExecution: Bool
   ) -> FaultReason? {
-    let byPASID = request.pasid != nil
-    if byPASID, request.attributes.contains(.execute) { return .executeRequest }
-    let privileged =
-      byPASID ? request.attributes.contains(.privileged) : usesRequesterPrivilege && context.requesterPrivileged
-    return privileged && !allowsSupervisor ? .supervisorRequest : nil
+    if request.executes, !allowsExecution { return .executeRequest }
+    return !allowsSupervisor && (request.isPrivileged || makesPrivileged(request, context)) ? .supervisorRequest : nil
   }
 
-  // The translation that a valid PASID entry asks for; `nil` for stages that this unit does not have.
+  // RID_PRIV: a request without PASID is privileged because its requester is.
+  @inline(__always) private mutating func makesPrivileged(_ request: TranslationRequest, _ context: ScalableContextEntry) -> Bool {
+    request.pasid == nil && usesRequesterPrivilege && context.requesterPrivileged
+  }
+
+  // The translation that a valid PASID entry asks for.
   private mutating func decode(
-    _ entry: PASIDTableEntry, _ pasid: PASID, reports: Bool, ready: SimTime
-  ) -> ConfigurationCaches.PASIDEntry? {
-    let domain = UInt32(entry.domain.rawValue)
-    let translation: TranslationContext
-    let width: UInt64
-    switch entry.stages {
-    case .passThrough:
-      width = hostAddressWidth
-      translation = TranslationContext(
-        stages: .passThrough, domain: domain, addressSpace: pasid.rawValue, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
-    case .secondStage:
+    _ entry: PASIDTableEntry, _ stages: PASIDTranslationType, _ pasid: PASID, reports: Bool, ready: SimTime
+  ) -> ConfigurationCaches.PASIDEntry {
+    let contextStages: ContextStages =
+      switch stages {
+      case .firstStage: .first
+      case .secondStage: .second
+      case .nested: .nested
+      case .passThrough: .passThrough
+      }
+    var translation = TranslationContext(
+      stages: contextStages, domain: UInt32(entry.domain.rawValue), addressSpace: pasid.rawValue, reportsFaults: reports,
+      forcesSnoop: entry.pageSnoop)
+    var width = hostAddressWidth
+    if stages == .secondStage || stages == .nested {
       width = inputWidth(secondStageWidth: entry.width)
-      translation = TranslationContext(
-        stages: .second, domain: domain, addressSpace: pasid.rawValue,
-        secondStage: secondStage(
-          width: entry.width, accessedDirty: entry.secondStageAccessedDirty, coherent: entry.pageWalkSnoop),
-        secondStageRoot: entry.secondStageTable, reportsFaults: reports, forcesSnoop: entry.pageSnoop)
-    case .firstStage, .nested, nil: return nil
+      translation.secondStage = formats.pointer.pointee.secondStage(entry)
+      translation.secondStageRoot = entry.secondStageTable
+      translation.guestAddressWidth = UInt8(truncatingIfNeeded: width)
+      translation.secondStageKeepsFlags = entry.secondStageAccessedDirty
+      translation.nestedRules = nestedRules
+    }
+    if stages == .firstStage || stages == .nested {
+      // Bits from the highest that is translated up are all alike.
+      width = entry.firstStageMode == 1 ? 56 : 47
+      translation.firstStage = formats.pointer.pointee.firstStage(entry, servesExecuteRequests: servesExecuteRequests)
+      translation.firstStageRoot = entry.firstStageTable
     }
     return ConfigurationCaches.PASIDEntry(
-      translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests)
+      translation: translation, inputWidth: width, ready: ready, domain: entry.domain, allowsSupervisor: entry.supervisorRequests,
+      allowsExecution: servesExecuteRequests && entry.executeRequests)
   }
 
-  @inline(never) private mutating func readScalableContext(
+  @inline(never) mutating func readScalableContext(
     _ request: TranslationRequest, at time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ScalableContextEntry, StructureFault> {
     let rootPlace = root.advanced(by: UInt64(request.requester.bus) * ScalableRootEntry.byteCount)
@@ -123,12 +149,24 @@ extension RequestContextResolver {
     let place = half.contextTable.advanced(by: index * ScalableContextEntry.byteCount)
     guard let words = fetch(SIMD4<UInt64>.self, at: place, time: &time, through: port) else { return stop(.scalableContextAccess) }
     let entry = ScalableContextEntry(words: words)
-    if let reason = rules.pointer.pointee.fault(in: entry) { return stop(reason, reported: !entry.faultProcessingDisabled) }
+    if let reason = rules.pointer.pointee.fault(in: entry) {
+      return stop(requestFaultBefore(reason, request, entry) ?? reason, reported: !entry.faultProcessingDisabled)
+    }
     caches.insert(context: words, domain: nil, of: request.requester, ready: time)
     return .success(entry)
   }
 
-  @inline(never) private mutating func readPASIDEntry(
+  // A request that may not carry its PASID meets that before EPTR contradicts PASIDE (VT-d rev 5.10 table 30, SCT.4.3).
+  private mutating func requestFaultBefore(
+    _ reason: FaultReason, _ request: TranslationRequest, _ entry: ScalableContextEntry
+  ) -> FaultReason? {
+    guard reason == .scalableContextInvalid, request.pasid != nil, request.kind != .translated, !entry.pasidEnabled else { return nil }
+    var other = entry
+    other.pasidInTranslatedRequests = false
+    return rules.pointer.pointee.fault(in: other) == nil ? requestFault(request, other) : nil
+  }
+
+  @inline(never) mutating func readPASIDEntry(
     _ pasid: PASID, _ context: ScalableContextEntry, for request: TranslationRequest, at time: inout SimTime,
     through port: UnsafeMutablePointer<MemoryPort>
   ) -> Result<ConfigurationCaches.PASIDEntry, StructureFault> {
@@ -143,14 +181,14 @@ extension RequestContextResolver {
     let entry = PASIDTableEntry(words: words)
     reports = reports && !entry.faultProcessingDisabled
     if let reason = rules.pointer.pointee.fault(in: entry) {
-      let privilege = privilegeFault(request, context, allowsSupervisor: entry.supervisorRequests)
+      let privilege = privilegeFault(
+        request, context, allowsSupervisor: entry.supervisorRequests, allowsExecution: servesExecuteRequests && entry.executeRequests)
       return stop(reason == .pasidEntryInvalid && requestFaultsBeforeEntryType ? privilege ?? reason : reason, reported: reports)
     }
     // The context's own FPD comes from the context cache on every use.
     let reportsBelow = !directory.faultProcessingDisabled && !entry.faultProcessingDisabled
-    guard let decoded = decode(entry, pasid, reports: reportsBelow, ready: time) else {
-      return stop(.pasidEntryInvalid, reported: reports)
-    }
+    guard let stages = entry.stages else { return stop(.pasidEntryInvalid, reported: reports) }
+    let decoded = decode(entry, stages, pasid, reports: reportsBelow, ready: time)
     caches.insert(decoded, pasid, of: request.requester)
     return .success(decoded)
   }
@@ -161,17 +199,5 @@ extension RequestContextResolver {
     time = port.pointee.read(at: time)
     guard address.rawValue >> hostAddressWidth == 0 else { return nil }
     return memory.read64(address)
-  }
-
-  mutating func scalableReason(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, request: TranslationRequest) -> FaultReason {
-    switch status {
-    case .accessError: isTopEntry ? .secondStageTopAccess : .secondStageAccess
-    case .notPresent, .noRights: .secondStageNotPresent
-    case .malformed: .secondStageReserved
-    case .forbiddenOutput: .scalableInterruptRange
-    case .updateNotCoherent: .secondStageUpdateNotSnooped
-    case .updateFailed: .secondStageUpdateFailed
-    case .permission, .translated: lacksWrite(rights, request) ? .scalableNoWrite : .scalableNoRead
-    }
   }
 }

@@ -19,6 +19,8 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   }
 
   private(set) var mode = Mode.disabled
+  /// Second-stage entries hold their rights in IR and IW (5.x).
+  private(set) var usesIORights = false
   var root = PhysicalAddress(0)
   var caches: ConfigurationCaches
   let memory: MemoryView
@@ -37,17 +39,27 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   let rewalksOnDenial: Bool
   let checksBothRootHalves: Bool
   let requestFaultsBeforeEntryType: Bool
+  /// Whether translated requests may carry a PASID (5.x).
+  let acceptsTranslatedPASIDs: Bool
+  /// Whether execute requests are refused before any table is read (5.x).
+  private let refusesExecuteRequests: Bool
+  /// Whether execute requests are served where a PASID entry allows them (3.x).
+  let servesExecuteRequests: Bool
+  /// What nested walks do where the specification leaves it open.
+  let nestedRules: NestedRules
+  private let hitsRequesterEntries: Bool
+  private let honoursNoWrite: Bool
+  private let supportsIORights: Bool
   private let allowsZeroLengthReads: Bool
   private let supportsScalableMode: Bool
   private let supportsAbortDMA: Bool
-  private let atomicReportsWriteFirst: Bool
+  let atomicReportsWriteFirst: Bool
   private let interruptRangeFaultsWhileDisabled: Bool
   /// The bits of an address that the translation resolved last takes.
   var recentInputWidth: UInt64 = 0
   // The bits that a second stage of each AW from 1 translates.
   private let inputWidths: InlineArray<3, UInt64>
-  // For each AW from 1: without flags, with flags and coherent walks, with flags and walks that are not coherent.
-  private let formats: UnsafeMutablePointer<VTdSecondStage>
+  let formats: UniqueBox<StageFormats>
   // How the last request that got so far is translated.
   private let current: UnsafeMutablePointer<TranslationContext>
   private let storage = OwnedStorage()
@@ -55,7 +67,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     self.memory = memory
     let entryRules = EntryRules(identity, options: choices.entries)
-    rules = UniqueBox(entryRules)
+    self.rules = UniqueBox(entryRules)
     hostAddressWidth = UInt64(identity.hostAddressWidth)
     pasidWidth = UInt64(identity.extended.pasidWidth)
     usesRequesterPASID = identity.extended.requesterPASID
@@ -65,6 +77,15 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     rewalksOnDenial = choices.rewalksOnDenial
     checksBothRootHalves = choices.checksBothRootHalves
     requestFaultsBeforeEntryType = choices.requestFaultsBeforeEntryType
+    acceptsTranslatedPASIDs = choices.revision == .revision5 && identity.extended.pasidInTranslatedRequests
+    refusesExecuteRequests = choices.revision == .revision5 && identity.version.major >= 8
+    servesExecuteRequests = choices.revision == .revision3 && identity.extended.executeRequests
+    var rules: NestedRules = choices.tableReadSetsDirty ? .tableReadsSetDirty : []
+    if choices.tableWriteFault == .notWritable { rules.insert(.reportsUnwritableTables) }
+    nestedRules = rules
+    hitsRequesterEntries = choices.pasidRequestsHitRequesterEntries
+    honoursNoWrite = identity.extended.noWriteFlag
+    supportsIORights = choices.revision == .revision5 && identity.extended.secondStageIORights
     allowsZeroLengthReads = identity.capabilities.zeroLengthRead
     supportsScalableMode = identity.extended.scalableMode
     supportsAbortDMA = identity.extended.abortDMAMode
@@ -72,25 +93,15 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     interruptRangeFaultsWhileDisabled = choices.interruptRangeFaultsWhileDisabled
     inputWidths = InlineArray { UInt64(entryRules.inputWidth(secondStageWidth: UInt8($0) + 1)) }
     caches = ConfigurationCaches(parameters)
-    let features = VTdSecondStage.Features(
-      hostAddressWidth: UInt8(clamping: identity.hostAddressWidth), pages2M: identity.capabilities.secondStage2M,
-      pages1G: identity.capabilities.secondStage1G, snoopControl: identity.extended.snoopControl,
-      checksRightsAtEveryLevel: choices.secondStagePermissionCheck == .atEachLevel,
-      checksOutputBeforeRights: choices.interruptRangeBeforePermission)
+    formats = UniqueBox(StageFormats(identity, choices: choices))
     current = storage.array(1, of: TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0))
-    formats = storage.array(uninitialized: 9)
-    for width in 0..<3 {
-      let levels = UInt8(width) + 3
-      (formats + width * 3).initialize(to: VTdSecondStage(levels: levels, features: features))
-      (formats + width * 3 + 1).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true))
-      (formats + width * 3 + 2).initialize(to: VTdSecondStage(levels: levels, features: features, accessedDirty: true, coherent: false))
-    }
   }
 
   /// Follows the control plane: GSTS.TES, and RTADDR as SRTP latched it.
   mutating func follow(_ state: TranslationState) {
     recent.isCached = false
     root = state.rootTable.table
+    usesIORights = supportsIORights && state.rootTable.secondStageIORights
     guard state.isEnabled else {
       mode = .disabled
       return
@@ -106,25 +117,62 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   // MARK: Admission
 
   @inline(__always) mutating func admit(_ request: TranslationRequest) -> Admission {
-    if request.pasid == nil, request.kind == .untranslated, InterruptAddressRange.contains(request.address) {
-      return admitInterrupt(request)
+    if request.checks == 0 {
+      if request.pasid == nil, InterruptAddressRange.contains(request.address) { return admitInterrupt(request) }
+    } else if let admission = admitSpecial(request) {
+      return admission
     }
-    // What a context allows depends on the kind of request, so that one kind is not served from what another was allowed.
     switch mode {
     case .legacy:
       guard request.pasid == nil else { return .fault(fault(.pasidInLegacyMode, reported: true)) }
-      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | request.checks &<< 37)
+      if usesIORights { return .fault(fault(.tableModeInvalid, reported: true)) }
+      return .translate(context: tag(request))
     case .scalable:
-      let pasid = request.pasid.map { UInt64($0.rawValue) << 16 | 1 << 36 } ?? 0
-      return .translate(context: UInt64(request.requester.rawValue & 0xFFFF) | pasid | request.checks &<< 37)
+      if hitsRequesterEntries, usesRequesterPASIDEntries(request) { return .translate(context: tag(request, ofRequester: true)) }
+      return .translate(context: tag(request))
     case .disabled:
       // Anything but an untranslated request is answered Unsupported Request, without a record.
-      return request.kind == .untranslated ? .bypass : .fault(TranslationFault(code: 0, isReported: false))
+      return request.kind == .untranslated ? .bypass : .fault(Self.unrecorded)
     case .refusing(let reason): return .fault(fault(reason, reported: true))
     }
   }
 
-  // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.14).
+  // What a context allows depends on the kind of request, so that one kind is not served from what another was allowed.
+  @inline(__always) private func tag(_ request: TranslationRequest, ofRequester: Bool = false) -> UInt64 {
+    let pasid = ofRequester ? 0 : request.pasid.map { UInt64($0.rawValue) << 16 | 1 << 36 } ?? 0
+    return UInt64(request.requester.rawValue & 0xFFFF) | pasid | request.checks &<< 37
+  }
+
+  // Answered Unsupported Request, without a record.
+  private static var unrecorded: TranslationFault { TranslationFault(code: 0, isReported: false) }
+
+  // What no table decides of requests that are more than plain accesses (VT-d rev 5.10 section 4.2.1).
+  @inline(never) private mutating func admitSpecial(_ request: TranslationRequest) -> Admission? {
+    switch request.kind {
+    case .untranslated:
+      if request.pasid == nil, InterruptAddressRange.contains(request.address) { return admitInterrupt(request) }
+    case .translationRequest:
+      guard request.access == .read else { return .fault(Self.unrecorded) }
+    case .translated:
+      // In legacy mode any PASID is a fault, in this mode no more than a violated protocol.
+      if request.pasid != nil, !acceptsTranslatedPASIDs, !isLegacy { return .fault(Self.unrecorded) }
+    }
+    if case .disabled = mode { return nil }
+    if request.executes, refusesExecuteRequests { return .fault(fault(.executeRequestUnsupported, reported: true)) }
+    // Not to be served by a page that contains the interrupt range: this tag is never filled.
+    if request.isInterruptTranslation, isTranslating { return .translate(context: tag(request) | 1 << 41) }
+    return nil
+  }
+
+  private var isLegacy: Bool { if case .legacy = mode { true } else { false } }
+  private var isTranslating: Bool { if case .scalable = mode { true } else { isLegacy } }
+
+  @inline(never) private mutating func usesRequesterPASIDEntries(_ request: TranslationRequest) -> Bool {
+    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContext(of: request.requester) else { return false }
+    return ScalableContextEntry(words: context).requesterPASID == pasid
+  }
+
+  // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.15).
   @inline(never) private mutating func admitInterrupt(_ request: TranslationRequest) -> Admission {
     if request.access == .write, request.length == 4, request.address.isAligned(2) { return .interrupt }
     if request.access == .read, request.attributes.contains(.zeroLength) { return .bypass }
@@ -174,12 +222,6 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     TranslationFault(code: UInt16(reason.rawValue), isReported: reported || !reason.isQualified)
   }
 
-  /// The second-stage format of the given AW (1 to 3).
-  mutating func secondStage(width: UInt8, accessedDirty: Bool = false, coherent: Bool = true) -> SecondStage {
-    let flags = accessedDirty ? (coherent ? 1 : 2) : 0
-    return .vtd(UnsafePointer(formats + (Int(min(max(width, 1), 3)) - 1) * 3 + flags))
-  }
-
   /// Reads a structure of up to eight words that hardware fetches in one piece; `nil` if any of it aborts.
   mutating func fetch<Words: SIMD>(
     _ type: Words.Type, at address: PhysicalAddress, time: inout SimTime, through port: UnsafeMutablePointer<MemoryPort>
@@ -200,6 +242,11 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     return InterruptAddressRange.contains(request.address) ? interruptRange : nil
   }
 
+  /// What a translation request without PASID to the interrupt range resolves to: no table gives its answer.
+  mutating func interruptTranslation() -> Resolution {
+    resolved(TranslationContext(stages: .passThrough, domain: 0, addressSpace: 0))
+  }
+
   /// Whether an address is beyond what a second stage of the given AW translates: min(MGAW, AGAW) bits.
   mutating func isBeyondSecondStage(_ address: IOVirtualAddress, width: UInt8) -> Bool {
     address.rawValue >> inputWidth(secondStageWidth: width) != 0
@@ -211,30 +258,26 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   // MARK: Walks
 
   @inline(__always) mutating func demand(_ request: TranslationRequest) -> WalkDemand {
-    // A zero-length read may be served by a page that can only be written (CAP.ZLR).
-    if request.attributes.contains(.zeroLength), request.access == .read, allowsZeroLengthReads {
-      return WalkDemand(rights: [], dirty: .leave)
-    }
-    return WalkDemand(request.access, privileged: request.attributes.contains(.privileged))
+    // Most requests are neither of these.
+    if request.checks != 0 || request.attributes.contains(.zeroLength) { return specialDemand(request) }
+    return WalkDemand(request.access)
   }
 
-  mutating func fault(
-    _ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest
-  ) -> UInt16 {
-    let reason: FaultReason
-    if case .scalable = mode {
-      reason = scalableReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
-    } else {
-      reason = legacyReason(status, isTopEntry: isTopEntry, rights: rights, request: request)
+  @inline(never) private mutating func specialDemand(_ request: TranslationRequest) -> WalkDemand {
+    var demand = WalkDemand(request.access, privileged: request.isPrivileged)
+    if request.kind == .translationRequest {
+      // Whatever the tables permit is the answer, and may be used for writing unless the device says otherwise.
+      demand.rights = []
+      demand.outputSizeLog2 = 64
+      demand.dirty = honoursNoWrite && request.attributes.contains(.noWrite) ? .leave : .setIfWritable
+    } else if request.attributes.contains(.zeroLength), request.access == .read, allowsZeroLengthReads {
+      // A zero-length read may be served by a page that can only be written (CAP.ZLR).
+      demand.rights = []
     }
-    return UInt16(reason.rawValue)
-  }
-
-  /// Whether it is the write permission whose lack is reported; an AtomicOp may lack both.
-  mutating func lacksWrite(_ rights: AccessRights, _ request: TranslationRequest) -> Bool {
-    let granted = rights.permissions(privileged: request.attributes.contains(.privileged))
-    if request.access == .atomic, !atomicReportsWriteFirst, !granted.contains(.read) { return false }
-    return request.access.writes && !granted.contains(.write)
+    if request.executes, servesExecuteRequests {
+      demand.rights.insert(AccessRights(demand: .execute, privileged: request.isPrivileged))
+    }
+    return demand
   }
 }
 

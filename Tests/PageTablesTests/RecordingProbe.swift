@@ -32,7 +32,7 @@ struct RecordingProbe: WalkProbe {
     updates += 1
   }
 
-  mutating func descended(level: UInt8, table: PhysicalAddress, rights: AccessRights) {
-    events.append(.descended(level: level, table, rights))
+  mutating func descended<Table: Address>(level: UInt8, table: Table, rights: AccessRights) {
+    events.append(.descended(level: level, PhysicalAddress(table.rawValue), rights))
   }
 }

@@ -173,11 +173,38 @@ import Testing
     #expect(path.walk(.write).status == .malformed)
   }
 
+  @Test("A demand is met by rights that include its own, and one that is of use to its privilege")
+  func met() {
+    #expect(WalkDemand(.read).isMet(by: .unprivilegedRead))
+    #expect(!WalkDemand(.read).isMet(by: [.privilegedRead, .unprivilegedWrite]))
+    #expect(WalkDemand(.read, privileged: true).isMet(by: .privilegedRead))
+    // A request that needs neither right needs one of them.
+    var either = WalkDemand(.read)
+    either.rights = []
+    #expect(either.isMet(by: .unprivilegedRead) && either.isMet(by: .unprivilegedWrite))
+    #expect(!either.isMet(by: [.privilegedRead, .privilegedWrite, .unprivilegedExecute]))
+    #expect(either.privileged.isMet(by: .privilegedWrite) && !either.privileged.isMet(by: .unprivilegedWrite))
+  }
+
+  @Test("A demand that may write marks a leaf dirty only if requests of its privilege may")
+  func marksDirty() {
+    var demand = WalkDemand(.read)
+    demand.dirty = .setIfWritable
+    #expect(demand.marksDirty(.unprivilegedWrite) && !demand.marksDirty([.privilegedWrite, .unprivilegedRead]))
+    #expect(demand.privileged.marksDirty(.privilegedWrite) && !demand.privileged.marksDirty(.unprivilegedWrite))
+    #expect(WalkDemand(.write).marksDirty([]) && !WalkDemand(.read).marksDirty(.all))
+  }
+
   @Test("An access demands what its kind needs, for its own privilege")
   func demands() {
-    #expect(WalkDemand(.read) == WalkDemand(rights: .unprivilegedRead, dirty: .leave))
-    #expect(WalkDemand(.write) == WalkDemand(rights: .unprivilegedWrite, dirty: .set))
-    #expect(WalkDemand(.atomic) == WalkDemand(rights: [.unprivilegedRead, .unprivilegedWrite], dirty: .set))
+    let expected: [(AccessKind, AccessRights, WalkDemand.Dirty)] = [
+      (.read, .unprivilegedRead, .leave), (.write, .unprivilegedWrite, .set), (.atomic, [.unprivilegedRead, .unprivilegedWrite], .set),
+    ]
+    for (kind, rights, dirty) in expected {
+      let demand = WalkDemand(kind)
+      #expect(demand.rights == rights && demand.dirty == dirty)
+      #expect(demand.privileged == WalkDemand(kind, privileged: true))
+    }
     #expect(WalkDemand(.read, privileged: true).rights == .privilegedRead)
     #expect(WalkDemand(.atomic, privileged: true).rights == [.privilegedRead, .privilegedWrite])
   }

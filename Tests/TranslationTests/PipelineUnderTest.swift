@@ -40,9 +40,11 @@ struct FixedResolver: ContextResolver, ~Copyable {
 
   func demand(_ request: TranslationRequest) -> WalkDemand { WalkDemand(request.access) }
 
-  /// 100 and the walk's status, 1000 more if it ended at the top entry.
-  func fault(_ status: WalkStatus, isTopEntry: Bool, rights: AccessRights, stages: ContextStages, request: TranslationRequest) -> UInt16 {
-    100 + UInt16(status.rawValue) + (isTopEntry ? 1000 : 0)
+  /// 100 and the walk's status, 1000 more if it ended at the top entry, 2000 more if the first stage ended it, 4000 more if the second did while
+  /// the first was walked.
+  func fault(_ failure: WalkFailure, stages: ContextStages, request: TranslationRequest) -> UInt16 {
+    let stage: UInt16 = failure.stage == .first ? 2000 : failure.stage == .secondForTable ? 4000 : 0
+    return 100 + UInt16(failure.status.rawValue) + (failure.isTopEntry ? 1000 : 0) + stage
   }
 }
 

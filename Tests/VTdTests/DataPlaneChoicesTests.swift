@@ -107,4 +107,38 @@ import VTdArchitecture
       #expect(machine.request(.write).fault == nil)
     }
   }
+
+  @Test("A request with RID_PASID hits what requests without PASID have cached as chosen, and faults otherwise", arguments: [true, false])
+  func requesterEntries(hits: Bool) throws {
+    let machine = try MachineUnderTest(.scalable, choices: choices { $0.pasidRequestsHitRequesterEntries = hits })
+    let pasid = MachineUnderTest.requesterPASID
+    #expect(machine.request(pasid: pasid).fault?.code == 0x48)
+    machine.request()
+    let response = machine.request(pasid: pasid)
+    #expect(response.fault?.code == (hits ? nil : 0x48))
+    if hits { #expect(response.outcome == .hit && response.address == MachineUnderTest.target) }
+    // Another PASID has entries of its own.
+    #expect(machine.request(pasid: MachineUnderTest.pasid).outcome == .miss)
+    machine.submit(.iotlb(IOTLBInvalidation(.global)))
+    #expect(machine.request(pasid: pasid).fault?.code == 0x48)
+  }
+
+  @Test("Bit 62 of a leaf is a hint in revision 3 if so chosen and with device-TLBs, and reserved otherwise", arguments: modes, [true, false])
+  func transientMapping(mode: TranslationTableMode, isHint: Bool) throws {
+    for revision in RevisionProfile.allCases {
+      for hasDeviceTLB in [true, false] {
+        let extended = SampleDataUnit.extended & ~(hasDeviceTLB ? 0 : 1 << 2 | 1 << 29)
+        let machine = try MachineUnderTest(
+          mode, extended: extended,
+          choices: choices {
+            $0.transientMapping = isHint
+            $0.revision = revision
+          })
+        if mode != .legacy { machine.scalableContextEntry.deviceTLBEnabled = false }
+        machine[1] |= 1 << 62
+        let isTaken = isHint && revision == .revision3 && hasDeviceTLB
+        #expect(machine.request().fault?.code == (isTaken ? nil : mode == .legacy ? 0x0C : 0x7A))
+      }
+    }
+  }
 }

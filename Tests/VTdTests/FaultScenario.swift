@@ -15,7 +15,10 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   /// Tells scenarios of one condition apart.
   var note = ""
   let mode: TranslationTableMode
+  var stages = PASIDTranslationType.secondStage
   var extended = SampleDataUnit.extended
+  var revision = RevisionProfile.revision4
+  var majorVersion: UInt8 = 4
   var access = AccessKind.read
   var address = MachineUnderTest.page
   var attributes: Attributes = []
@@ -29,16 +32,23 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { "\(id)\(note.isEmpty ? "" : ", ")\(note)" }
 
+  /// The reason of the condition; 0 if the table does not have it.
+  var reason: FaultReason { (try? condition().reason) ?? FaultReason(0) }
+
   /// What the fault table says of the condition.
   func condition() throws -> FaultCondition {
     // Interrupt conditions have no names of their own.
     try #require(
-      FaultReason.table.first { $0.id == id && $0.revisions.contains(.revision4) && (id != "INT" || $0.reason == .interruptRangeRequest) })
+      FaultReason.table.first { $0.id == id && $0.revisions.contains(revision) && (id != "INT" || $0.reason == .interruptRangeRequest) })
   }
 
   /// A machine with the thing broken.
   func machine(_ parameters: TranslationParameters = TranslationParameters()) throws -> MachineUnderTest {
-    let machine = try MachineUnderTest(mode == .legacy ? .legacy : .scalable, extended: extended, parameters: parameters)
+    var choices = ImplementationChoices()
+    choices.revision = revision
+    let machine = try MachineUnderTest(
+      mode == .legacy ? .legacy : .scalable, stages: stages, extended: extended, majorVersion: majorVersion, choices: choices,
+      parameters: parameters)
     breaking(machine)
     return machine
   }
@@ -47,7 +57,8 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
   func kinds() throws -> [RequestKind] {
     let condition = try condition()
     // Translated requests with PASID exist in revision 5 only; page requests and interrupts are no requests of this kind.
-    return [.untranslated, .untranslatedWithPASID, .translation, .translationWithPASID, .translated].filter { kind in
+    let translated: [RequestKind] = revision == .revision5 ? [.translated, .translatedWithPASID] : [.translated]
+    return ([.untranslated, .untranslatedWithPASID, .translation, .translationWithPASID] + translated).filter { kind in
       condition.answer(to: kind).isRecorded && only?.contains(kind) ?? true && (mode != .legacy || id == "RTA.2" || !kind.hasPASID)
     }
   }
@@ -82,10 +93,11 @@ extension RequestKind {
 extension FaultScenario {
   /// Every scenario.
   static let all = legacyStructures + legacyTranslation + modes + scalableContexts + scalablePASIDs + scalableTranslation
+    + firstStage + nested + laterRevision
 
-  private static let hole = MachineUnderTest.hole
-  private static let beyondHost = IOVirtualAddress(1 << UInt64(MachineUnderTest.hostAddressWidth) | 0x5000)
-  private static let interrupts = IOVirtualAddress(0xFEE1_2000)
+  static let hole = MachineUnderTest.hole
+  static let beyondHost = IOVirtualAddress(1 << UInt64(MachineUnderTest.hostAddressWidth) | 0x5000)
+  static let interrupts = IOVirtualAddress(0xFEE1_2000)
 
   static let legacyStructures: [FaultScenario] = [
     .init(id: "LRT.1", mode: .legacy) { $0.setRootTable(hole, mode: .legacy) },
@@ -257,9 +269,14 @@ extension FaultScenario {
     .init(id: "SGN.8.1", note: "pass-through", mode: .scalable, address: interrupts, only: [.untranslatedWithPASID], outlivesRepair: true) {
       $0.changePASIDEntries { $0.stagesCode = PASIDTranslationType.passThrough.rawValue }
     },
+    .init(id: "SGN.8.2", mode: .scalable) { $0[1] = 0xFEEF_F003 },
     .init(id: "SGN.8.3", mode: .scalable, address: interrupts, outlivesRepair: true),
+    .init(id: "SSS.6", mode: .scalable, outlivesRepair: true) {
+      $0[2] = $0.moveTable(ofSecond: 1).rawValue | 3
+      $0.changePASIDEntries { $0.secondStageAccessedDirty = true }
+    },
   ]
 
-  private static let untranslated: [RequestKind] = [.untranslated, .untranslatedWithPASID]
-  private static let translation: [RequestKind] = [.translation, .translationWithPASID]
+  static let untranslated: [RequestKind] = [.untranslated, .untranslatedWithPASID]
+  static let translation: [RequestKind] = [.translation, .translationWithPASID]
 }

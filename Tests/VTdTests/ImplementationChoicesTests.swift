@@ -20,7 +20,7 @@ import VTd
     #expect(choices == ImplementationChoices())
     // One of these is another value of whatever kind the choice is of.
     let others = [
-      "true", "false", "5.10", "largest", "at_each_level", "none", "not_writable", "invalid_request", "untranslated_write",
+      "true", "false", "5.10", "largest", "at_each_level", "none", "not_writable", "invalid_request", "untranslated_write", "all_entries",
       "every_mode", "pages", "5",
     ]
     #expect(

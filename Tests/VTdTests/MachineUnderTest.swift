@@ -18,36 +18,47 @@ final class MachineUnderTest {
   /// A mapped page and where it leads.
   static let page = IOVirtualAddress(0x1234_5678_9000)
   static let target = PhysicalAddress(0x7_7777_7000)
+  /// Where the page leads in a nested translation, before the second stage.
+  static let guestPage = GuestPhysicalAddress(0x5_5555_5000)
   /// An address below the host address width that nothing backs.
   static let hole = PhysicalAddress(0x3F_0000_0000)
   static let hostAddressWidth = 46
 
   let mode: TranslationTableMode
+  let stages: PASIDTranslationType
   let memory: MemoryView
   let tables: TableMemory
   let unit: RemappingUnit
   let builder: PageTableBuilder<VTdSecondStage>
+  let firstBuilder: PageTableBuilder<X86FirstStage>
   let rootTable: PhysicalAddress
   let contextTable: PhysicalAddress
   let directory: PhysicalAddress
   let pasidTable: PhysicalAddress
-  private let physical: PhysicalMemory
+  let physical: PhysicalMemory
   private let queue: PhysicalAddress
-  // Where the entries on the way to the page lie, and what they are in order.
-  private var path: [UInt8: (place: PhysicalAddress, entry: UInt64)] = [:]
+  // Where the entries on the way to the page lie, by level; of the second stage also those on the way to the first-stage tables, by the level
+  // of these.
+  private var secondPath: [UInt8: PhysicalAddress] = [:]
+  private var firstPath: [UInt8: PhysicalAddress] = [:]
+  private var tablePaths: [UInt8: [UInt8: PhysicalAddress]] = [:]
+  // What those entries are in order.
+  private var inOrder: [PhysicalAddress: UInt64] = [:]
 
-  /// A machine in legacy or scalable mode.
+  /// A machine in legacy or scalable mode; `stages` are those of both PASIDs in scalable mode.
   init(
-    _ mode: TranslationTableMode, capabilities: UInt64 = SampleDataUnit.capabilities, extended: UInt64 = SampleDataUnit.extended,
-    choices: ImplementationChoices = ImplementationChoices(), parameters: TranslationParameters = TranslationParameters()
+    _ mode: TranslationTableMode, stages: PASIDTranslationType = .secondStage, capabilities: UInt64 = SampleDataUnit.capabilities, extended: UInt64 = SampleDataUnit.extended,
+    majorVersion: UInt8 = 4, choices: ImplementationChoices = ImplementationChoices(),
+    parameters: TranslationParameters = TranslationParameters()
   ) throws {
     self.mode = mode
+    self.stages = stages
     let region = MemoryRegion(start: PhysicalAddress(0x10_0000), length: 16 << 20)
     physical = try PhysicalMemory(regions: [region])
     memory = physical.view
     tables = TableMemory(region, in: memory)
     let identity = UnitIdentity(
-      version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: capabilities),
+      version: ArchitectureVersion(major: majorVersion, minor: 0), capabilities: Capabilities(rawValue: capabilities),
       extended: ExtendedCapabilities(rawValue: extended), hostAddressWidth: Self.hostAddressWidth)
     unit = try RemappingUnit(identity: identity, choices: choices, parameters: parameters, memory: memory)
     builder = try PageTableBuilder(VTdSecondStage(levels: 4), in: tables)
@@ -56,16 +67,44 @@ final class MachineUnderTest {
     directory = try #require(tables.allocate())
     pasidTable = try #require(tables.allocate())
     queue = try #require(tables.allocate())
-    try builder.map(Self.page, to: Self.target, length: 0x1000, permissions: .readWrite)
-    var table = builder.root
-    for level in (1...4 as ClosedRange<UInt8>).reversed() {
-      let place = table.advanced(by: builder.format.entryOffset(Self.page, level: level))
-      let entry = try #require(memory.read64(place))
-      path[level] = (place, entry)
-      table = builder.format.nextTable(entry, level: level)
-    }
+    firstBuilder = try PageTableBuilder(X86FirstStage(levels: 4), in: tables)
+    try mapPage()
     repair()
     enable(mode)
+  }
+
+  private func mapPage() throws {
+    guard stages == .firstStage || stages == .nested else {
+      try builder.map(Self.page, to: Self.target, length: 0x1000, permissions: .readWrite)
+      secondPath = entries(of: builder, to: Self.page)
+      return
+    }
+    let output = stages == .nested ? Self.guestPage.rawValue : Self.target.rawValue
+    try firstBuilder.map(Self.page, to: PhysicalAddress(output), length: 0x1000, permissions: .readWrite)
+    firstPath = entries(of: firstBuilder, to: Self.page)
+    guard stages == .nested else { return }
+    try builder.map(IOVirtualAddress(Self.guestPage.rawValue), to: Self.target, length: 0x1000, permissions: .readWrite)
+    for (level, place) in firstPath {
+      let table = place.alignedDown(PageSizeLog2.size4K)
+      try builder.map(IOVirtualAddress(table.rawValue), to: table, length: 0x1000, permissions: .readWrite)
+      tablePaths[level] = [:]
+    }
+    secondPath = entries(of: builder, to: IOVirtualAddress(Self.guestPage.rawValue))
+    for (level, place) in firstPath { tablePaths[level] = entries(of: builder, to: IOVirtualAddress(place.rawValue)) }
+  }
+
+  // Where the entries on the way to an address lie, by level; they are in order.
+  private func entries<Format: PageTableFormat>(of builder: PageTableBuilder<Format>, to input: IOVirtualAddress) -> [UInt8: PhysicalAddress] {
+    var places: [UInt8: PhysicalAddress] = [:]
+    var table = builder.root
+    for level in (1...builder.format.rootLevel).reversed() {
+      let place = table.advanced(by: builder.format.entryOffset(input, level: level))
+      let entry = memory.read64(place) ?? 0
+      places[level] = place
+      inOrder[place] = entry
+      table = builder.format.nextTable(entry, level: level)
+    }
+    return places
   }
 
   /// Puts the device's structures, and the entries on the way to its page, in order.
@@ -83,13 +122,16 @@ final class MachineUnderTest {
       scalableContextEntry = context
       directoryEntry = PASIDDirectoryEntry(table: pasidTable)
       changePASIDEntries { entry in
-        entry = PASIDTableEntry(stages: .secondStage, domain: Self.domain)
-        entry.width = 2
-        entry.secondStageTable = builder.root
+        entry = PASIDTableEntry(stages: stages, domain: Self.domain)
         entry.pageWalkSnoop = true
+        if stages != .firstStage {
+          entry.width = 2
+          entry.secondStageTable = builder.root
+        }
+        if stages != .secondStage { entry.firstStageTable = GuestPhysicalAddress(firstBuilder.root.rawValue) }
       }
     }
-    for (place, entry) in path.values { memory.write64(place, entry) }
+    for (place, entry) in inOrder { memory.write64(place, entry) }
   }
 
   /// Sets the root table, the invalidation queue and the fault event up, and enables translation.
@@ -102,8 +144,9 @@ final class MachineUnderTest {
     command(.translation)
   }
 
-  func setRootTable(_ table: PhysicalAddress, mode: TranslationTableMode) {
-    unit.writeRegister(RegisterOffset.rootTableAddress, size: 8, RootTableAddress(table: table, mode: mode).rawValue)
+  func setRootTable(_ table: PhysicalAddress, mode: TranslationTableMode, ioRights: Bool = false) {
+    let address = RootTableAddress(table: table, mode: mode, secondStageIORights: ioRights)
+    unit.writeRegister(RegisterOffset.rootTableAddress, size: 8, address.rawValue)
     command(.rootTable)
   }
 
@@ -190,8 +233,35 @@ final class MachineUnderTest {
 
   /// The second-stage entry of a level on the way to the mapped page.
   subscript(level: UInt8) -> UInt64 {
-    get { path[level].flatMap { memory.read64($0.place) } ?? 0 }
-    set { if let place = path[level]?.place { memory.write64(place, newValue) } }
+    get { entry(at: secondPath[level]) }
+    set { write(newValue, at: secondPath[level]) }
+  }
+
+  /// The first-stage entry of a level on the way to the mapped page.
+  subscript(first level: UInt8) -> UInt64 {
+    get { entry(at: firstPath[level]) }
+    set { write(newValue, at: firstPath[level]) }
+  }
+
+  /// The second-stage entry of a level on the way to the first-stage table whose entries are of level `table`.
+  subscript(table table: UInt8, level: UInt8) -> UInt64 {
+    get { entry(at: tablePaths[table]?[level]) }
+    set { write(newValue, at: tablePaths[table]?[level]) }
+  }
+
+  private func entry(at place: PhysicalAddress?) -> UInt64 { place.flatMap { memory.read64($0) } ?? 0 }
+  private func write(_ entry: UInt64, at place: PhysicalAddress?) { if let place { memory.write64(place, entry) } }
+
+  /// Moves the table that holds an entry on the way to the page to a frame without atomics, and answers the frame.
+  func moveTable(ofFirst level: UInt8? = nil, ofSecond secondLevel: UInt8? = nil) -> PhysicalAddress {
+    let frame = PhysicalAddress(0x20_0000_0000)
+    let place = level.flatMap { firstPath[$0] } ?? secondLevel.flatMap { secondPath[$0] } ?? PhysicalAddress(0)
+    physical.addFrame(frame, hasAtomics: false)
+    let table = place.alignedDown(PageSizeLog2.size4K)
+    for offset in stride(from: 0 as UInt64, to: 4096, by: 8) {
+      memory.write64(frame.advanced(by: offset), memory.read64(table.advanced(by: offset)) ?? 0)
+    }
+    return frame
   }
 
   // MARK: Requests
@@ -207,6 +277,18 @@ final class MachineUnderTest {
     // The next request finds nothing under way.
     unit.advance(to: response.completion)
     return response
+  }
+
+  /// Makes a translation request.
+  func complete(
+    at address: IOVirtualAddress = page, pasid: PASID? = nil, attributes: TranslationRequest.Attributes = []
+  ) -> TranslationCompletion {
+    let completion = unit.complete(
+      TranslationRequest(
+        .read, at: address, length: 0, by: Self.device, pasid: pasid, kind: .translationRequest, attributes: attributes),
+      at: unit.now)
+    unit.settle()
+    return completion
   }
 
   /// The faults recorded since the last call, oldest first, each taken out of its register.
@@ -253,6 +335,10 @@ enum SampleDataUnit {
   /// Queue, device-TLB, interrupt remapping, pass-through, snoop control, IOTLB at 500h, nesting, page requests, PASIDs of 15 bits, scalable
   /// mode, SSADS, SSTS, FSTS, SMPWCS, RPS, abort-DMA mode.
   static let extended: UInt64 = 0x0013_E970_2400_50CF
+  /// With supervisor requests, RID_PRIV and extended-accessed flags.
+  static let supervisor = extended | 1 << 31 | 1 << 34 | 1 << 53
+  /// With what revision 5 adds: PASIDs in translated requests.
+  static let revision5 = extended | 1 << 56
   static let withoutAbortDMA = extended & ~(1 << 52)
   static let withoutScalableMode: UInt64 = 0x0000_0000_0000_50CF
 }

@@ -101,6 +101,43 @@ import VTdArchitecture
     #expect(machine.request(.write, at: Self.interrupts, length: 4, pasid: MachineUnderTest.pasid).address == PhysicalAddress(0x9000))
   }
 
+  // MARK: Translated requests
+
+  @Test("A translated request with PASID violates the protocol of a unit without PTRS: refused without a record or a read of memory")
+  func translatedPASID() throws {
+    let machine = try MachineUnderTest(.scalable)
+    let response = machine.request(pasid: MachineUnderTest.pasid, kind: .translated)
+    #expect(response.fault == TranslationFault(code: 0, isReported: false))
+    #expect(machine.unit.memoryReads == 0)
+    #expect(machine.takeFaults().isEmpty)
+    let legacy = try MachineUnderTest(.legacy)
+    #expect(legacy.request(pasid: MachineUnderTest.pasid, kind: .translated).fault?.code == 0x31)
+    #expect(legacy.takeFaults().map(\.reason) == [.pasidInLegacyMode])
+  }
+
+  @Test("With PTRS and EPTR a translated request passes, with PASID or without", arguments: [nil, MachineUnderTest.pasid])
+  func translated(pasid: PASID?) throws {
+    var choices = ImplementationChoices()
+    choices.revision = .revision5
+    let machine = try MachineUnderTest(.scalable, extended: SampleDataUnit.revision5, choices: choices)
+    machine.scalableContextEntry.pasidInTranslatedRequests = true
+    let response = machine.request(at: IOVirtualAddress(0x5000), pasid: pasid, kind: .translated)
+    #expect(response.fault == nil)
+    #expect(response.address == PhysicalAddress(0x5000))
+    #expect(machine.request(at: Self.interrupts, pasid: pasid, kind: .translated).fault?.code == 0x87)
+  }
+
+  @Test("An execute request of a unit of version 8 is refused before any table is read, in every mode", arguments: modes)
+  func executeRequest(mode: TranslationTableMode) throws {
+    var choices = ImplementationChoices()
+    choices.revision = .revision5
+    for version in [7, 8] as [UInt8] {
+      let machine = try MachineUnderTest(mode, majorVersion: version, choices: choices)
+      let code = machine.request(pasid: MachineUnderTest.pasid, attributes: .execute).fault?.code
+      #expect(code == (version == 8 ? 0x34 : mode == .legacy ? 0x31 : 0x5C))
+    }
+  }
+
   // MARK: Pass-through
 
   @Test("A pass-through entry passes addresses below the host address width, to its last byte", arguments: modes)

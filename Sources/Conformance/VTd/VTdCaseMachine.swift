@@ -99,7 +99,7 @@ public struct IOMMUModels: CaseMachineFactory, Sendable {
     case .forbiddenOutput: reason = .scalableInterruptRange
     case .permission: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
     case .updateNotCoherent: reason = .secondStageUpdateNotSnooped
-    case .updateFailed: reason = .secondStageUpdateFailed
+    case .updateFailed, .tableBeyondSecondStage, .tableNotReadable, .tableNotWritable: reason = .secondStageUpdateFailed
     }
     return .blocked(CaseBlock(reason: reason))
   }

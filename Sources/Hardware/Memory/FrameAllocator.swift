@@ -8,6 +8,8 @@ public struct FrameAllocator: Sendable {
   private var next: UInt64
   // One stack of free blocks per size, indexed by the size's logarithm less 12.
   private var free: [[UInt64]] = Array(repeating: [], count: 19)
+  // Bit n is set if the stack of index n has blocks.
+  private var freeSizes: UInt32 = 0
 
   /// The bytes handed out and not freed.
   public private(set) var allocatedBytes: UInt64 = 0
@@ -39,7 +41,7 @@ public struct FrameAllocator: Sendable {
   /// Takes back a block that `allocate` handed out with the same size.
   public mutating func deallocate(_ address: PhysicalAddress, sizeLog2: UInt8 = PageSizeLog2.size4K) {
     guard (12...30).contains(sizeLog2) else { return }
-    free[Int(sizeLog2) - 12].append(address.rawValue)
+    push(address.rawValue, sizeLog2)
     allocatedBytes -= 1 << UInt64(sizeLog2)
   }
 
@@ -48,17 +50,24 @@ public struct FrameAllocator: Sendable {
     var place = start
     while place < end {
       let log2 = min(30, place.trailingZeroBitCount, 63 - (end - place).leadingZeroBitCount)
-      free[log2 - 12].append(place)
+      push(place, UInt8(log2))
       place += 1 << UInt64(log2)
     }
   }
 
   // The smallest freed block that is large enough, cut in halves down to the size asked for.
   private mutating func takeFreed(_ sizeLog2: UInt8) -> UInt64? {
-    guard let found = (Int(sizeLog2) - 12..<free.count).first(where: { !free[$0].isEmpty }), let block = free[found].popLast() else {
-      return nil
-    }
-    for half in (Int(sizeLog2)..<found + 12).reversed() { free[half - 12].append(block + (1 << UInt64(half))) }
+    let large = freeSizes >> UInt32(sizeLog2 - 12)
+    if large == 0 { return nil }
+    let found = Int(sizeLog2) - 12 + large.trailingZeroBitCount
+    guard let block = free[found].popLast() else { return nil }
+    if free[found].isEmpty { freeSizes &= ~(1 << UInt32(found)) }
+    for half in (Int(sizeLog2)..<found + 12).reversed() { push(block + (1 << UInt64(half)), UInt8(half)) }
     return block
+  }
+
+  private mutating func push(_ block: UInt64, _ sizeLog2: UInt8) {
+    free[Int(sizeLog2) - 12].append(block)
+    freeSizes |= 1 << UInt32(sizeLog2 - 12)
   }
 }

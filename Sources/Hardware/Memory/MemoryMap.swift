@@ -14,6 +14,8 @@
 
   var regions: [Region] = []
   var root: Node = MemoryMap.makeNode()
+  // By frame number, those single frames whose words cannot be exchanged atomically.
+  var framesWithoutAtomics: Set<UInt64> = []
 
   static func makeNode() -> Node {
     let node = Node.allocate(capacity: slots)
@@ -54,6 +56,11 @@
     node[Self.slot(frame, level: 0)] = storage
   }
 
+  /// Whether words of the frame that holds `address` cannot be exchanged atomically.
+  @usableFromInline func refusesAtomics(_ address: PhysicalAddress) -> Bool {
+    framesWithoutAtomics.contains(address.pageNumber(PageSizeLog2.size4K))
+  }
+
   /// Takes the frame that holds `address` away, if it is one of the single frames.
   mutating func removeFrame(_ address: PhysicalAddress) {
     let frame = address.pageNumber(PageSizeLog2.size4K)
@@ -65,6 +72,7 @@
     }
     node[Self.slot(frame, level: 0)]?.deallocate()
     node[Self.slot(frame, level: 0)] = nil
+    framesWithoutAtomics.remove(frame)
   }
 
   /// Frees every node and frame.

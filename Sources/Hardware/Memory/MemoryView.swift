@@ -32,6 +32,8 @@
     map.pointee.location(address, count: count)
   }
 
+  @inline(never) @usableFromInline func refusesAtomics(_ address: PhysicalAddress) -> Bool { map.pointee.refusesAtomics(address) }
+
   /// The 64-bit word at `address`, which is taken down to a multiple of 8; `nil` if the read aborts.
   @inlinable public func read64(_ address: PhysicalAddress) -> UInt64? {
     location(PhysicalAddress(address.rawValue & ~7)).map { UInt64(littleEndian: $0.load(as: UInt64.self)) }
@@ -74,13 +76,15 @@
     case exchanged
     /// The word held this other value and is unchanged.
     case different(UInt64)
-    /// Nothing backs the address.
+    /// Nothing backs the address, or what does has no atomic operations.
     case aborted
   }
 
   /// Replaces the 64-bit word at `address` (taken down to a multiple of 8) by `desired` if it holds `expected`.
-  @inlinable public func compareExchange64(_ address: PhysicalAddress, expected: UInt64, desired: UInt64) -> CompareExchange {
+  // Out of line, because it is rare and its reader mostly has registers for better things.
+  @inline(never) public func compareExchange64(_ address: PhysicalAddress, expected: UInt64, desired: UInt64) -> CompareExchange {
     guard let current = read64(address) else { return .aborted }
+    if address.rawValue &- flatStart > flatLast, refusesAtomics(address) { return .aborted }
     guard current == expected else { return .different(current) }
     write64(address, desired)
     return .exchanged

@@ -62,9 +62,13 @@ public final class PhysicalMemory {
   }
 
   /// Backs the 4 KiB frame that holds `address` with zeros; no effect if it is backed already or lies at or above 2^52.
-  public func addFrame(_ address: PhysicalAddress) {
-    guard address.rawValue >> 52 == 0 else { return }
+  ///
+  /// - Parameter hasAtomics: Words of the frame can be exchanged atomically. Memory behind some links and devices has no such operations:
+  ///   it can be read and written, and aborts atomic updates.
+  public func addFrame(_ address: PhysicalAddress, hasAtomics: Bool = true) {
+    guard address.rawValue >> 52 == 0, map.pointee.location(address.alignedDown(PageSizeLog2.size4K), count: 8) == nil else { return }
     map.pointee.addFrame(address)
+    if !hasAtomics { map.pointee.framesWithoutAtomics.insert(address.pageNumber(PageSizeLog2.size4K)) }
   }
 
   /// Turns the 4 KiB frame that holds `address` into a hole; no effect on flat regions.

@@ -40,11 +40,14 @@ import Hardware
     public var checksRightsAtEveryLevel: Bool
     /// An output in the interrupt range is reported before missing rights.
     public var checksOutputBeforeRights: Bool
+    /// The accessed flag is set in a leaf, too, that refuses the request.
+    public var marksRefusingLeaves: Bool
 
     /// The features of a current unit with a host address width of 52 bits, all page sizes and snoop control.
     public init(
       hostAddressWidth: UInt8 = 52, pages2M: Bool = true, pages1G: Bool = true, snoopControl: Bool = true,
-      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true
+      transientMapping: Bool = false, checksRightsAtEveryLevel: Bool = false, checksOutputBeforeRights: Bool = true,
+      marksRefusingLeaves: Bool = false
     ) {
       self.hostAddressWidth = hostAddressWidth
       self.pages2M = pages2M
@@ -53,6 +56,7 @@ import Hardware
       self.transientMapping = transientMapping
       self.checksRightsAtEveryLevel = checksRightsAtEveryLevel
       self.checksOutputBeforeRights = checksOutputBeforeRights
+      self.marksRefusingLeaves = marksRefusingLeaves
     }
   }
 
@@ -66,8 +70,15 @@ import Hardware
   public let checksRightsAtEveryLevel: Bool
   /// An output in the interrupt range is reported before missing rights.
   public let checksOutputBeforeRights: Bool
+  /// The accessed flag is set in a leaf, too, that refuses the request.
+  public let marksRefusingLeaves: Bool
 
+  // An entry is plain if these bits of it are exactly those that must be set.
+  @usableFromInline let checkedInTable: UInt64
+  @usableFromInline let checkedInLeaf: UInt64
   @usableFromInline let neededInTable: UInt64
+  @usableFromInline let neededFlags: UInt64
+  @usableFromInline let neededDirty: UInt64
   @usableFromInline let reservedInTable: UInt64
   @usableFromInline let reservedInLeaf4K: UInt64
   @usableFromInline let reservedInLeaf2M: UInt64
@@ -86,11 +97,18 @@ import Hardware
     canUpdate = coherent
     checksRightsAtEveryLevel = features.checksRightsAtEveryLevel
     checksOutputBeforeRights = features.checksOutputBeforeRights
+    marksRefusingLeaves = features.marksRefusingLeaves
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
     let beyondWidth = width == 52 ? 0 : UInt64.mask(bits: width...51)
     let bit62 = features.transientMapping ? 0 : EntryBits.transientMapping
     let leaf = beyondWidth | bit62 | (features.snoopControl ? 0 : EntryBits.snoop)
-    neededInTable = accessedDirty ? EntryBits.accessed : 0
+    neededFlags = accessedDirty ? EntryBits.accessed : 0
+    neededDirty = accessedDirty ? EntryBits.dirty : 0
+    // Rights that are checked at every level make no table entry plain: no entry is 1 in no bits.
+    let table = beyondWidth | EntryBits.transientMapping | EntryBits.snoop | EntryBits.pageSize | neededFlags
+    checkedInTable = features.checksRightsAtEveryLevel ? 0 : table
+    neededInTable = features.checksRightsAtEveryLevel ? 1 : neededFlags
+    checkedInLeaf = leaf | neededFlags
     reservedInTable = beyondWidth | EntryBits.transientMapping | EntryBits.snoop
     reservedInLeaf4K = leaf
     // An unsupported page size makes PS itself the reserved bit.
@@ -121,7 +139,13 @@ import Hardware
 
   /// R or W is set, A as well if it is kept, and neither PS nor a reserved bit.
   @inlinable public func isPlainTable(_ entry: UInt64) -> Bool {
-    entry & (reservedInTable | EntryBits.pageSize) == 0 && entry & 3 != 0 && entry & neededInTable == neededInTable
+    entry & checkedInTable == neededInTable && entry & (EntryBits.read | EntryBits.write) != 0
+  }
+
+  /// R or W is set, A and D as well if they are kept, and no reserved bit.
+  @inlinable public func isPlainLeaf(_ entry: UInt64, dirty: Bool) -> Bool {
+    let needed = neededFlags | (dirty ? neededDirty : 0)
+    return entry & (checkedInLeaf | needed) == needed && entry & (EntryBits.read | EntryBits.write) != 0
   }
 
   /// Bits 51:12.
@@ -156,7 +180,7 @@ import Hardware
   @inlinable public func forcesSnoop(_ entry: UInt64) -> Bool { entry & EntryBits.snoop != 0 }
 
   /// A non-leaf entry with R and W set.
-  @inlinable public func tableEntry(_ table: PhysicalAddress, level: UInt8) -> UInt64 {
+  @inlinable public func tableEntry<Table: Address>(_ table: Table, level: UInt8) -> UInt64 {
     table.rawValue & EntryBits.address | EntryBits.read | EntryBits.write
   }
 
@@ -164,6 +188,9 @@ import Hardware
   @inlinable public func leafEntry<Output: Address>(_ output: Output, level: UInt8, permissions: Permissions) -> UInt64 {
     output.rawValue & EntryBits.address | UInt64(permissions.rawValue & 3) | (level > 1 ? EntryBits.pageSize : 0)
   }
+
+  /// The same leaf, without PS if it becomes one of 4 KiB.
+  @inlinable public func splitEntry(_ entry: UInt64, level: UInt8) -> UInt64 { level == 2 ? entry & ~EntryBits.pageSize : entry }
 
   /// Levels 1 to 3, large pages by capability.
   @inlinable public func allowsLeaf(level: UInt8) -> Bool {

@@ -32,7 +32,8 @@ public struct ReplayStatistics: ~Copyable {
   ///   - request: What was asked: a record, or the part of it that lies in one page.
   ///   - response: What the unit answered.
   ///   - isLastPiece: Whether the record ends here; a record within one page has one piece.
-  @inline(__always) mutating func record(
+  @_transparent  // Called for every record: the optimiser does not take `@inline(__always)` at its word in a loop of this size.
+  mutating func record(
     _ request: TranslationRequest, _ response: UnsafePointer<TranslationResponse>, isLastPiece: Bool
   ) {
     pieces.record(response.pointee.outcome, pageSizeLog2: response.pointee.pageSizeLog2, access: request.access, isLast: isLastPiece)

@@ -96,6 +96,15 @@ extension FaultReason {
   /// The conditions that report this reason.
   public var conditions: [FaultCondition] { Self.table.filter { $0.reason == self } }
 
+  /// How a translation request is answered that met this reason, with a PASID or without; Unsupported Request for reasons that it cannot
+  /// meet.
+  public var answerToTranslationRequest: FaultAnswer { Self.answersToTranslationRequests[Int(rawValue)] }
+
+  private static let answersToTranslationRequests: [FaultAnswer] = (0...UInt8.max).map { code in
+    let answers = FaultReason(code).conditions.flatMap { [$0.answer(to: .translation), $0.answer(to: .translationWithPASID)] }
+    return answers.first { $0 != .none } ?? .unsupportedRequest
+  }
+
   /// What the reason stands for, in short; `nil` if no revision has it.
   public var meaning: String? {
     let conditions = conditions

@@ -22,14 +22,19 @@ import Hardware
     public var passThroughWidth: PassThroughWidth
     /// Whether an invalid FSPM faults in PASID entries that don't use the first stage.
     public var checksUnusedFirstStageMode: Bool
+    /// Whether AW is reserved in a unit without second stage for entries that don't use one. The text has it reserved, then ignored; drivers
+    /// set it in every entry.
+    public var checksUnusedSecondStageWidth: Bool
 
     /// The given choices.
     public init(
-      revision: RevisionProfile = .revision4, passThroughWidth: PassThroughWidth = .supported, checksUnusedFirstStageMode: Bool = false
+      revision: RevisionProfile = .revision4, passThroughWidth: PassThroughWidth = .supported, checksUnusedFirstStageMode: Bool = false,
+      checksUnusedSecondStageWidth: Bool = false
     ) {
       self.revision = revision
       self.passThroughWidth = passThroughWidth
       self.checksUnusedFirstStageMode = checksUnusedFirstStageMode
+      self.checksUnusedSecondStageWidth = checksUnusedSecondStageWidth
     }
   }
 
@@ -43,6 +48,7 @@ import Hardware
   @usableFromInline let scalableContextReserved: SIMD4<UInt64>
   @usableFromInline let directoryReserved: UInt64
   @usableFromInline let pasidEntryReserved: SIMD8<UInt64>
+  @usableFromInline let pasidEntryReservedWithoutSecondStage: SIMD8<UInt64>
 
   /// The rules for a unit.
   public init(_ identity: UnitIdentity, options: Options = Options()) {
@@ -69,6 +75,8 @@ import Hardware
     entry[2] |= beyondHost
     if options.revision == .revision5, identity.extended.hostPermissionTables { entry[4] |= beyondHost }
     pasidEntryReserved = entry
+    if !options.checksUnusedSecondStageWidth { entry[0] &= ~UInt64.mask(bits: 2...4) }
+    pasidEntryReservedWithoutSecondStage = entry
   }
 
   /// The reserved bits of a legacy root entry.
@@ -83,8 +91,10 @@ import Hardware
   @inlinable public var scalableContextEntryReservedMask: SIMD4<UInt64> { scalableContextReserved }
   /// The reserved bits of a PASID directory entry.
   @inlinable public var directoryEntryReservedMask: UInt64 { directoryReserved }
-  /// The reserved bits of a PASID table entry.
-  @inlinable public var pasidTableEntryReservedMask: SIMD8<UInt64> { pasidEntryReserved }
+  /// The reserved bits of a PASID table entry with the given PGTT; `nil` for a reserved one.
+  @inlinable public func pasidTableEntryReservedMask(_ stages: PASIDTranslationType?) -> SIMD8<UInt64> {
+    stages == .firstStage || stages == .passThrough ? pasidEntryReservedWithoutSecondStage : pasidEntryReserved
+  }
 
   /// What is wrong with a legacy root entry, if anything.
   @inlinable public func fault(in entry: RootEntry) -> FaultReason? {
@@ -137,12 +147,13 @@ import Hardware
   /// What is wrong with a PASID table entry, if anything.
   @inlinable public func fault(in entry: PASIDTableEntry) -> FaultReason? {
     guard entry.present else { return .pasidEntryNotPresent }
-    guard entry.words & pasidEntryReserved == .zero else { return .pasidEntryReserved }
+    let stages = entry.stages
+    guard entry.words & pasidTableEntryReservedMask(stages) == .zero else { return .pasidEntryReserved }
     let first = firstStageModeIsValid(entry.firstStageMode)
     let second = identity.capabilities.supportsSecondStage(width: entry.width)
     let extended = identity.extended
     let valid =
-      switch entry.stages {
+      switch stages {
       case .firstStage: extended.firstStageTranslation && first
       case .secondStage: extended.secondStageTranslation && second && (first || !options.checksUnusedFirstStageMode)
       case .nested:

@@ -49,6 +49,23 @@ import Testing
     #expect(memory.view.read64(place) == 5)
   }
 
+  @Test("A frame without atomics reads and writes, and aborts a compare-exchange, until it is taken away")
+  func withoutAtomics() throws {
+    let memory = try PhysicalMemory(regions: [MemoryRegion(start: PhysicalAddress(0x10_0000), length: 0x1000)])
+    let frame = PhysicalAddress(0x5_0000_0000)
+    memory.addFrame(frame, hasAtomics: false)
+    #expect(memory.view.write64(frame.advanced(by: 8), 7))
+    #expect(memory.view.read64(frame.advanced(by: 8)) == 7)
+    #expect(memory.view.compareExchange64(frame.advanced(by: 8), expected: 7, desired: 9) == .aborted)
+    #expect(memory.view.read64(frame.advanced(by: 8)) == 7)
+    memory.removeFrame(frame)
+    memory.addFrame(frame)
+    #expect(memory.view.compareExchange64(frame, expected: 0, desired: 9) == .exchanged)
+    // What is backed already stays as it is.
+    memory.addFrame(frame, hasAtomics: false)
+    #expect(memory.view.compareExchange64(frame, expected: 9, desired: 1) == .exchanged)
+  }
+
   @Test("Bytes written across a frame read back, and stop at a hole")
   func bytes() throws {
     let memory = try PhysicalMemory(regions: [Self.flat])

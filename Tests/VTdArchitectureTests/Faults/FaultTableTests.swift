@@ -58,6 +58,17 @@ import Testing
     #expect(answers.contains(answer), "\(answers)")
   }
 
+  @Test("All conditions of a reason answer a translation request alike, with a PASID and without")
+  func translationAnswers() {
+    for reason in Set(FaultReason.table.map(\.reason)) {
+      let answers = reason.conditions.flatMap { [$0.answer(to: .translation), $0.answer(to: .translationWithPASID)] }
+      let given = Set(answers.filter { $0 != .none })
+      #expect(given.count < 2, "\(reason)")
+      #expect(reason.answerToTranslationRequest == given.first ?? .unsupportedRequest, "\(reason)")
+    }
+    #expect(FaultReason(0).answerToTranslationRequest == .unsupportedRequest)
+  }
+
   @Test("Page requests are answered with invalid request for configuration faults only")
   func pageRequests() {
     let reasons = Set(FaultReason.table.filter { $0.answer(to: .pageRequest) == .invalidRequest }.map(\.reason.rawValue))

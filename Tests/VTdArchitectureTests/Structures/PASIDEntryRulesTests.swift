@@ -37,7 +37,7 @@ import Testing
     "A PASID entry faults 5Ah for a field whose capability is missing, even with pass-through",
     arguments: [
       // bit of the entry, bit of ECAP that allows it
-      (2, 46), (9, 45), (9, 46), (12, 46), (87, 48), (88, 7), (89, 25), (90, 25), (96, 25), (127, 25), (128, 31), (130, 47), (132, 47),
+      (9, 45), (9, 46), (12, 46), (87, 48), (88, 7), (89, 25), (90, 25), (96, 25), (127, 25), (128, 31), (130, 47), (132, 47),
       (135, 34), (140, 47),
     ])
   func capabilityReserved(bit: Int, capability: Int) {
@@ -46,6 +46,27 @@ import Testing
     #expect(Self.rules().fault(in: entry) == nil)
     let ecap = SampleUnit.scalableServer.extended.rawValue & ~(1 << UInt64(capability))
     #expect(Self.rules(ecap).fault(in: entry) == .pasidEntryReserved)
+  }
+
+  @Test(
+    "AW of an entry without second stage, in a unit without one, is ignored or reserved as chosen",
+    arguments: [PASIDTranslationType.firstStage, .passThrough], [false, true])
+  func unusedWidth(stages: PASIDTranslationType, isChecked: Bool) {
+    let server = SampleUnit.scalableServer
+    let unit = SampleUnit.unit(cap: server.capabilities.rawValue, ecap: server.extended.rawValue & ~(1 << 46 | 1 << 26), major: 7, width: 52)
+    let options = EntryRules.Options(checksUnusedSecondStageWidth: isChecked)
+    for width in 1...7 as ClosedRange<UInt8> {
+      var entry = Self.entry(stages)
+      entry.width = width
+      #expect(EntryRules(unit, options: options).fault(in: entry) == (isChecked ? .pasidEntryReserved : nil))
+      #expect(EntryRules(server, options: options).fault(in: entry) == nil)
+    }
+    // A translation type that uses it, or is reserved, has it reserved.
+    for code in [2, 3, 5] as [UInt8] {
+      var entry = Self.entry(stages)
+      entry.stagesCode = code
+      #expect(EntryRules(unit, options: options).fault(in: entry) == .pasidEntryReserved)
+    }
   }
 
   @Test("NXE and SMEP are ignored in every revision", arguments: RevisionProfile.allCases)
