@@ -44,12 +44,12 @@ extension TranslationOracle {
     let isReported = context.low & 2 == 0
     if request.kind == .translated {
       let isBlocked = isScalable ? context.low & 4 == 0 : context.low & 0xC != 4
-      add(isBlocked ? fault(0x0D, 0x44, isReported) : .to(request.address.rawValue, snoop: false), way, to: &candidates)
+      add(isBlocked ? fault(0x0D, 0x44, isReported) : passThrough(request, snoop: false, isReported), way, to: &candidates)
       return []
     }
     guard isScalable else {
       if context.low & 0xC == 8 {
-        add(.to(request.address.rawValue, snoop: false), way, to: &candidates)
+        add(passThrough(request, snoop: false, isReported), way, to: &candidates)
         return []
       }
       let entry = Translated(
@@ -99,7 +99,7 @@ extension TranslationOracle {
       let stages = Stages(rawValue: entry.words[0][bits: 6...8]) ?? .passThrough
       let snoop = entry.words[1][bit: 24]
       if stages == .passThrough {
-        add(.to(request.address.rawValue, snoop: snoop), way, to: &candidates)
+        add(passThrough(request, snoop: snoop, isReported), way, to: &candidates)
         return nil
       }
       let translated = Translated(
@@ -110,6 +110,12 @@ extension TranslationOracle {
         isReported: isReported)
       return (translated, way)
     }
+  }
+
+  private func passThrough(_ request: TranslationRequest, snoop: Bool, _ isReported: Bool) -> Answer {
+    let address = request.address.rawValue
+    if address >> capabilities.hostAddressWidth != 0 { return fault(0x04, 0x83, isReported) }
+    return Self.isInterrupt(address) ? fault(0x0E, 0x87, isReported) : .to(address, snoop: snoop)
   }
 
   private func readPASIDEntry(_ pasid: UInt64, _ context: CachedContext) -> Result<CachedPASIDEntry, Refusal> {

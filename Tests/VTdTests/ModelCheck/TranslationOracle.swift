@@ -150,6 +150,7 @@ struct OracleCapabilities {
   /// Requests without PASID have the privilege that their context entry says.
   var requesterPrivilege = false
   var maximumAddressMask: UInt8 = 0
+  var hostAddressWidth: UInt64 = 0
 }
 
 /// A memory of 64-bit words in one region.

@@ -38,11 +38,11 @@ extension TranslationWorld {
     for slot in slots { write(slot.place, entry(slot)) }
     for table in Frame.contexts { for requester in Self.requesters { writeContext(table, requester) } }
     for requester in Self.requesters {
-      write(Frame.root + requester >> 8 * 16, pick(Frame.contexts) | 1, pick(Frame.contexts) | (isScalable ? 1 : 0))
+      write(Frame.root + requester >> 8 * 16, pick(Frame.contexts) | 1, isScalable ? pick(Frame.contexts) | 1 : 0)
     }
     guard isScalable else { return }
     for directory in Frame.directories { write(directory, pick(Frame.pasids) | 1, pick(Frame.pasids) | 1) }
-    for table in Frame.pasids { for pasid in Self.pasids { writePASIDEntry(table, pasid) } }
+    for table in Frame.pasids { for pasid in Self.pasids + [Self.requesterPASID] { writePASIDEntry(table, pasid) } }
   }
 
   private func addSlots(_ table: UInt64, level: Int, isFirstStage: Bool) {
@@ -63,13 +63,14 @@ extension TranslationWorld {
     case 0: changeRoot()
     case 1, 2: writeContext(pick(Frame.contexts), pick(Self.requesters))
     case 16: changeDirectory()
-    case 17...19: writePASIDEntry(pick(Frame.pasids), pick(Self.pasids))
+    case 17...19: writePASIDEntry(pick(Frame.pasids), pick(Self.pasids + [Self.requesterPASID]))
     default: changeTable()
     }
   }
 
   private func changeRoot() {
-    let place = Frame.root + pick(Self.requesters) >> 8 * 16
+    let requester = pick(Self.requesters)
+    let place = Frame.root + requester >> 8 * 16 + (isScalable && requester[bit: 7] ? 8 : 0)
     let pointer = chance(trouble) ? pick([0, Frame.hole | 1, Frame.contexts[0] | 0x11]) : pick(Frame.contexts) | 1
     note("root entry \(place) = \(pointer)")
     write(place, pointer)
@@ -84,7 +85,7 @@ extension TranslationWorld {
       var low = pick(Frame.directories) | 1 | disabled | (chance(trouble / 2) ? 0 : 8) | (chance(50) ? 4 : 0)
       if chance(trouble / 2) { low = pick([low & ~1, low | 0x80]) }
       let privileged: UInt64 = oracle.capabilities.requesterPrivilege && chance(30) ? 1 << 20 : 0
-      write(table + function % 128 * 32, low, pick([3, 3, 1, 65]) | privileged, 0, 0)
+      write(table + function % 128 * 32, low, (chance(80) ? Self.requesterPASID : pick(Self.pasids)) | privileged, 0, 0)
       if trouble > 1, chance(30) {
         submit([
           .contextCache(.device(RequesterID(UInt32(requester)), functionMask: 0, DomainID(0))), .pasidCache(.global),

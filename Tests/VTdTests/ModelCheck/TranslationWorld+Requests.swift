@@ -60,8 +60,8 @@ extension TranslationWorld {
     let which = chance(70) ? domains.map { DomainID(UInt16($0)) } : [id]
     if slot.isFirstStage {
       let page = IOVirtualAddress(chance(70) ? request?.page ?? 0 : address())
-      let pasid = PASID(UInt32(pick(Self.pasids)))
-      let pasids = chance(70) ? Self.pasids.map { PASID(UInt32($0)) } : [pasid]
+      let all = Self.pasids + [Self.requesterPASID]
+      let pasids = (chance(70) ? all : [pick(all)]).map { PASID(UInt32($0)) }
       submit(
         which.flatMap { domain in
           pasids.map { .pasidIOTLB(.pages(domain, $0, PageRange(page, addressMask: size - 12), leafOnly: leafOnly)) }
@@ -77,7 +77,7 @@ extension TranslationWorld {
   func invalidate() {
     let domain = DomainID(UInt16(pick(domains + [Self.passThroughDomain])))
     let requester = RequesterID(UInt32(pick(Self.requesters) ^ random.next(below: 8) * (chance(50) ? 1 : 0)))
-    let pasid = PASID(UInt32(pick(Self.pasids)))
+    let pasid = PASID(UInt32(pick(Self.pasids + [Self.requesterPASID])))
     let page = isNested && chance(30) ? Self.base | random.next(below: 9) << 12 : address()
     let range = PageRange(IOVirtualAddress(page), addressMask: pick([0, 0, 1, 2, 9, 18, 27]))
     switch random.next(below: isScalable ? 14 : 7) {

@@ -20,8 +20,10 @@ final class TranslationWorld {
     case mixed
   }
 
-  static let requesters: [UInt64] = [0x0018, 0x001C, 0x0700]
+  static let requesters: [UInt64] = [0x0018, 0x001C, 0x07A1]
   static let pasids: [UInt64] = [1, 3, 65]
+  /// The PASID of requests without one, mostly.
+  static let requesterPASID: UInt64 = 2
   static let passThroughDomain: UInt64 = 0x20
   static let base: UInt64 = 0x20_0000
   static let byteCount = 0x4_0000
@@ -74,6 +76,7 @@ final class TranslationWorld {
     let identity = UnitIdentity(
       version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: SampleDataUnit.capabilities | 1 << 56 | 1 << 60),
       extended: ExtendedCapabilities(rawValue: extended), hostAddressWidth: Self.hostAddressWidth)
+    capabilities.hostAddressWidth = UInt64(Self.hostAddressWidth)
     capabilities.maximumAddressMask = identity.capabilities.maximumAddressMask
     unit = try RemappingUnit(identity: identity, choices: choices, parameters: parameters, memory: physical.view)
     oracle = TranslationOracle(
@@ -83,7 +86,7 @@ final class TranslationWorld {
     self.random = random
     log = isLogging ? [] : nil
     build()
-    trouble = 12
+    trouble = 9
     enable()
   }
 
