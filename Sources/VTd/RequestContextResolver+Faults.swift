@@ -37,7 +37,7 @@ extension RequestContextResolver {
     case .forbiddenOutput: .scalableInterruptRange
     case .updateNotCoherent: .firstStageUpdateNotSnooped
     case .updateFailed: .firstStageUpdateFailed
-    default: permissionReason(failure.rights, request)
+    default: firstStagePermissionReason(failure.rights, request)
     }
   }
 
@@ -63,10 +63,15 @@ extension RequestContextResolver {
   }
 
   // A first stage that lets a request in lets it read; what it lacks of that is U/S, which a second stage does not have.
-  private mutating func permissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
+  private mutating func firstStagePermissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
     let granted = rights.permissions(privileged: request.isPrivileged)
     if granted.isDisjoint(with: .readWrite), !rights.isDisjoint(with: .anyReadOrWrite) { return .supervisorPage }
+    return permissionReason(rights, request)
+  }
+
+  private mutating func permissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
     if lacksWrite(rights, request) { return .scalableNoWrite }
+    let granted = rights.permissions(privileged: request.isPrivileged)
     return request.executes && granted.contains(.read) ? .noExecute : .scalableNoRead
   }
 
