@@ -153,7 +153,7 @@ extension TranslationWorld {
   private func secondStageEntry(_ slot: TableSlot) -> UInt64 {
     let level = slot.level
     if chance(trouble / 2) { return 0 }
-    let rights = chance(slot.isNested ? 92 : 80) ? 3 : random.next(below: 4)
+    let rights = chance(slot.isNested ? 96 : 80) ? 3 : random.next(below: 4)
     let flags = random.next(below: 4) == 0 ? random.next(below: 4) << 8 : 0
     let reserved: UInt64 = chance(trouble / 3) ? 1 << 62 : 0
     guard level == 1 || (level <= 3 && chance(20)) else {
@@ -165,14 +165,14 @@ extension TranslationWorld {
     // Pages of the interrupt range, and the large page around it.
     if level < 3, chance(8) { leaf = 0xFEE0_0000 & ~((1 << size) - 1) }
     // A guest's tables, where they are expected.
-    if slot.isNested, chance(80) { leaf = level == 1 ? Frame.frame(slot.index) : Self.base & ~((1 << size) - 1) }
+    if slot.isNested, chance(92) { leaf = level == 1 ? Frame.frame(slot.index) : Self.base & ~((1 << size) - 1) }
     return leaf | rights | flags | reserved | (level > 1 ? 0x80 : 0) | (chance(20) ? 1 << 11 : 0)
   }
 
   private func firstStageEntry(_ slot: TableSlot) -> UInt64 {
     let level = slot.level
     if chance(trouble / 2) { return 0 }
-    var word: UInt64 = 1 | (chance(80) ? 2 : 0) | (chance(88) ? 4 : 0)
+    var word: UInt64 = 1 | (chance(80) ? 2 : 0) | (chance(93) ? 4 : 0)
     if chance(25) { word |= random.next(below: 64) << 5 & 0x460 }
     // XD is ignored, and G in a leaf.
     if chance(10) { word |= 1 << 63 }
