@@ -9,6 +9,7 @@ let package = Package(
     .library(name: "VTdArchitecture", targets: ["VTdArchitecture"]),
     .library(name: "Translation", targets: ["Translation"]),
     .library(name: "VTd", targets: ["VTd"]),
+    .library(name: "Endpoints", targets: ["Endpoints"]),
     .library(name: "HostDrivers", targets: ["HostDrivers"]),
     .library(name: "Machine", targets: ["Machine"]),
     .library(name: "Compression", targets: ["Compression"]),
@@ -29,6 +30,7 @@ let package = Package(
     .target(name: "VTdArchitecture", dependencies: ["Hardware"]),
     .target(name: "Translation", dependencies: ["Hardware", "PageTables"]),
     .target(name: "VTd", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture"]),
+    .target(name: "Endpoints", dependencies: ["Hardware", "Translation"]),
     .target(name: "HostDrivers", dependencies: ["Hardware", "PageTables", "VTdArchitecture"]),
     .target(
       name: "Machine",
@@ -62,6 +64,7 @@ let package = Package(
     .testTarget(name: "VTdArchitectureTests", dependencies: ["Hardware", "VTdArchitecture"]),
     .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
     .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd"]),
+    .testTarget(name: "EndpointsTests", dependencies: ["Hardware", "Translation", "Endpoints"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
     .testTarget(
       name: "VTdDriverTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "HostDrivers"]),

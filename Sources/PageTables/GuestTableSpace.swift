@@ -67,6 +67,10 @@ import Hardware
   /// The highest address that the second stage translates.
   @inlinable public var lastAddress: UInt64 { stage.lastAddress }
 
+  /// What the second stage says of the page.
+  @inlinable public var grantsWrite: Bool { second.rights.contains(.unprivilegedWrite) }
+
+  /// By a walk of the second stage that reads, unless the probe knows the way.
   @inlinable @inline(__always) public mutating func locate<Probe: WalkProbe & ~Copyable>(
     _ address: GuestPhysicalAddress, level: UInt8, in memory: MemoryView, probe: inout Probe
   ) -> PhysicalAddress? {
@@ -90,12 +94,14 @@ import Hardware
     return walk.page.advanced(by: address.pageOffset(sizeLog2))
   }
 
-  @inlinable public mutating func permitsUpdate(level: UInt8) -> Bool {
+  /// If the second stage permits reading and writing the table (VT-d 5.10, 3.8.1).
+  @inlinable public mutating func permitsUpdate() -> Bool {
     if table.rights.isSuperset(of: [.unprivilegedRead, .unprivilegedWrite]) { return true }
     refuse(.tableNotWritable, .secondForTable)
     return false
   }
 
+  /// Marks the second stage's leaf dirty if it keeps flags and is not known to be marked.
   @inlinable public mutating func prepareUpdate<Probe: WalkProbe & ~Copyable>(
     _ address: GuestPhysicalAddress, level: UInt8, in memory: MemoryView, probe: inout Probe
   ) -> Bool {
@@ -113,6 +119,7 @@ import Hardware
     return true
   }
 
+  /// By a walk of the second stage with the demand of the request.
   @inlinable @inline(__always) public mutating func finish<Probe: WalkProbe & ~Copyable>(
     at output: GuestPhysicalAddress, sizeLog2: UInt8, rights: AccessRights, demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> Bool {

@@ -16,13 +16,16 @@ public protocol TableSpace: ~Copyable {
   /// Why the last step failed, after one of the functions below has said so.
   var refusal: WalkStatus { get }
 
+  /// After `finish`: whether the way on from the page permits writing.
+  var grantsWrite: Bool { get }
+
   /// Where the entry of `level` at `address` lies in memory; `nil` if it cannot be reached.
   mutating func locate<Probe: WalkProbe & ~Copyable>(
     _ address: Output, level: UInt8, in memory: MemoryView, probe: inout Probe
   ) -> PhysicalAddress?
 
   /// Whether flags of the entry located last may be updated.
-  mutating func permitsUpdate(level: UInt8) -> Bool
+  mutating func permitsUpdate() -> Bool
 
   /// Makes ready for the update of the entry at `address`, which was located last; false if that fails.
   mutating func prepareUpdate<Probe: WalkProbe & ~Copyable>(
@@ -50,12 +53,14 @@ public protocol TableSpace: ~Copyable {
   @inlinable public var lastAddress: UInt64 { .max }
   /// Never the case.
   @inlinable public var refusal: WalkStatus { .accessError }
+  /// There is no more to the way.
+  @inlinable public var grantsWrite: Bool { true }
   /// The address as it is.
   @inlinable public mutating func locate<Probe: WalkProbe & ~Copyable>(
     _ address: PhysicalAddress, level: UInt8, in memory: MemoryView, probe: inout Probe
   ) -> PhysicalAddress? { address }
   /// Always.
-  @inlinable public mutating func permitsUpdate(level: UInt8) -> Bool { true }
+  @inlinable public mutating func permitsUpdate() -> Bool { true }
   /// Nothing to be made ready.
   @inlinable public mutating func prepareUpdate<Probe: WalkProbe & ~Copyable>(
     _ address: PhysicalAddress, level: UInt8, in memory: MemoryView, probe: inout Probe

@@ -60,16 +60,14 @@ public enum Walker {
 
       var walk = Walk<Space.Output>(.translated, level: level, rights: rights, entry: entry, entryAddress: place)
       while true {
-        let desired = examine(
+        var desired = examine(
           &walk, format, input: input, demand: demand, lastAddress: space.lastAddress, checksOutput: Space.isPhysical)
         guard walk.status == .translated else {
           if Space.isPhysical, walk.isLeaf, format.marksRefusingLeaves { markAccessed(&walk, format, in: memory, probe: &probe) }
           return walk
         }
-        if desired != walk.entry {
-          walk.status = space.permitsUpdate(level: level) ? format.canUpdate ? .translated : .updateNotCoherent : space.refusal
-          guard walk.status == .translated else { return walk }
-        }
+        if desired != walk.entry { checkUpdate(&walk, format, through: &space) }
+        guard walk.status == .translated else { return walk }
         if walk.isLeaf {
           let size = format.entrySizeLog2(level: level)
           let output = walk.page.advanced(by: input.pageOffset(size))
@@ -77,6 +75,8 @@ public enum Walker {
             walk.status = space.refusal
             return walk
           }
+          // The rest of the way may take the right to write away.
+          if demand.dirty == .setIfWritable, !space.grantsWrite { desired = format.updated(walk.entry, isLeaf: true, dirty: false) }
         }
         if desired == walk.entry { break }
         if !space.prepareUpdate(address, level: level, in: memory, probe: &probe) {
@@ -110,6 +110,17 @@ public enum Walker {
     guard desired != walk.entry, format.canUpdate else { return }
     probe.willUpdate(walk.entryAddress, level: walk.level)
     if case .exchanged = memory.compareExchange64(walk.entryAddress, expected: walk.entry, desired: desired) { walk.entry = desired }
+  }
+
+  // Whether the flags of an entry may be updated; the status says so.
+  @inlinable static func checkUpdate<Format: PageTableFormat, Space: TableSpace & ~Copyable>(
+    _ walk: inout Walk<Space.Output>, _ format: Format, through space: inout Space
+  ) {
+    if !space.permitsUpdate() {
+      walk.status = space.refusal
+    } else if !format.canUpdate {
+      walk.status = .updateNotCoherent
+    }
   }
 
   // A close look at an entry: completes the result with all that the entry says, and tells the entry with the flags set that are to be set.

@@ -93,9 +93,11 @@ import Hardware
     let field = UInt32(truncatingIfNeeded: sender.word &>> 32)
     return field == 0 ? nil : PASID(field &- 1)
   }
+  /// The raw value of `access`.
+  @inlinable public var accessCode: UInt8 { UInt8(truncatingIfNeeded: details &>> 32) & 3 }
   /// What the access does.
   @inlinable public var access: AccessKind {
-    AccessKind(rawValue: UInt8(truncatingIfNeeded: details &>> 32)) ?? .atomic
+    AccessKind(rawValue: accessCode) ?? .atomic
   }
   /// How the address is to be taken.
   @inlinable public var kind: Kind {

@@ -3,7 +3,8 @@ import VTdArchitecture
 
 extension ImplementationChoices {
   /// All choices.
-  public static let parameters: [Parameter<Self>] = entryChoices + orderChoices + tableChoices + requestChoices + invalidationChoices + faultChoices
+  public static let parameters: [Parameter<Self>] =
+    entryChoices + orderChoices + tableChoices + requestChoices + invalidationChoices + deviceChoices + faultChoices
 
   private static let entryChoices: [Parameter<Self>] = [
     Parameter("revision", "revision whose reserved bits, types and faults apply", \Self.revision, .choice()),
@@ -94,6 +95,21 @@ extension ImplementationChoices {
     Parameter(
       "accepts_unsupported_device_tlb", "device-TLB invalidations are taken, and do nothing, in a unit without device-TLB support",
       \Self.descriptors.acceptsUnsupportedDeviceTLB, .flag),
+  ]
+
+  private static let deviceChoices: [Parameter<Self>] = [
+    Parameter(
+      "invalidation_timeout_ns", "how long a device may take to complete an invalidation", \Self.invalidationTimeout,
+      .nanoseconds(upTo: SimTime(nanoseconds: 1_000_000_000_000))),
+    Parameter(
+      "absent_devices_complete", "invalidations of a device that is not connected complete at once; otherwise they time out",
+      \Self.absentDevicesComplete, .flag),
+    Parameter(
+      "completion_error_stops_early", "a completion with a tag that is not allocated leaves the tags above it uncounted",
+      \Self.completionErrorStopsEarly, .flag),
+    Parameter(
+      "page_requests_while_disabled", "what becomes of page requests while translation is disabled", \Self.pageRequestsWhileDisabled,
+      .choice()),
   ]
 
   private static let faultChoices: [Parameter<Self>] = [

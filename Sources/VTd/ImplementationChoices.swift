@@ -150,6 +150,30 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Choices of descriptor validation: bit 66 of responses, error codes of the queue, narrow descriptors in scalable mode.
   public var descriptors = DescriptorRules.Options()
 
+  // MARK: Devices
+
+  /// How long a device may take to complete an invalidation before ITE is reported (section 4.3 asks for much more than the time-out of a
+  /// read). One minute, which PCI Express gives devices at least.
+  public var invalidationTimeout = SimTime(nanoseconds: 60_000_000_000)
+
+  /// Whether invalidations of a device that is not connected complete at once, as if it had nothing to forget; otherwise they time out.
+  public var absentDevicesComplete = true
+
+  /// Whether a completion with a tag that is not allocated leaves the tags above it uncounted, as units of major version 5 and below may do
+  /// (section 4.3).
+  public var completionErrorStopsEarly = false
+
+  /// What becomes of page requests while translation is disabled; the specification does not say.
+  public enum DisabledPageRequest: String, Hashable, Sendable, CaseIterable {
+    /// They are dropped.
+    case drop
+    /// The last of a group is answered Invalid Request.
+    case invalidRequest
+  }
+
+  /// What becomes of page requests while translation is disabled.
+  public var pageRequestsWhileDisabled = DisabledPageRequest.drop
+
   // MARK: Fault recording
 
   /// Whether a fault is dropped while another of the same requester waits in a recording register (section 7.2.1).

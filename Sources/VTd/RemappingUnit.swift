@@ -11,6 +11,7 @@ public final class RemappingUnit {
   struct Core: ~Copyable {
     var control: ControlPlane
     var translation: TranslationUnit
+    var devices = ConnectedDevices()
     var protects = false
     var faults: UInt64 = 0
   }
@@ -88,7 +89,8 @@ public final class RemappingUnit {
       }
     place.pointee.control.record(
       FaultRecord(
-        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access), addressType: addressType, pasid: request.pasid,
+        address: request.address, source: request.requester, reason: FaultReason(fault), type: FaultRequestType(request.access),
+        addressType: addressType, pasid: request.pasid,
         privileged: request.attributes.contains(.privileged), execute: request.attributes.contains(.execute)))
   }
 
@@ -97,12 +99,18 @@ public final class RemappingUnit {
   /// The time that has been reached.
   public var now: SimTime { place.pointee.translation.now }
 
-  /// Lets time go on to `time`; walks that are done by then have filled the caches.
+  /// Lets time go on to `time`; walks that are done by then have filled the caches, and invalidations that devices have not completed by
+  /// then have timed out.
   public func advance(to time: SimTime) {
-    guard time > place.pointee.translation.now else { return }
-    place.pointee.translation.now = time
-    place.pointee.translation.pipeline.finishWalks(until: time)
+    if time > place.pointee.translation.now {
+      place.pointee.translation.now = time
+      place.pointee.translation.pipeline.finishWalks(until: time)
+    }
+    synchronize()
   }
+
+  // Requests let time go on without the control plane, which nobody sees before one of its registers or messages is looked at.
+  private func synchronize() { place.pointee.control.advance(to: place.pointee.translation.now) }
 
   /// Lets every walk under way fill the caches, without time going on.
   public func settle() { place.pointee.translation.pipeline.finishWalks(until: SimTime(picoseconds: .max - 1)) }
@@ -110,12 +118,18 @@ public final class RemappingUnit {
   // MARK: Registers
 
   /// A software read of 4 or 8 naturally aligned bytes of the register space; other reads give 0.
-  public func readRegister(_ offset: UInt64, size: Int) -> UInt64 { place.pointee.control.read(offset: offset, size: size) }
+  public func readRegister(_ offset: UInt64, size: Int) -> UInt64 {
+    synchronize()
+    return place.pointee.control.read(offset: offset, size: size)
+  }
 
   /// A software write of 4 or 8 naturally aligned bytes of the register space, with all it sets off; other writes are ignored.
   public func writeRegister(_ offset: UInt64, size: Int, _ value: UInt64) {
+    synchronize()
     let before = place.pointee.control.translation.generation
     place.pointee.control.write(offset: offset, size: size, value: value, caches: &place.pointee.translation)
+    // Devices may answer at once, with requests that are translated as the registers now say.
+    defer { deliverDeviceMessages() }
     let state = place.pointee.control.translation
     guard state.generation != before else { return }
     place.pointee.translation.resolver.follow(state)
@@ -124,7 +138,10 @@ public final class RemappingUnit {
   }
 
   /// The oldest interrupt message that has not been handed out, if any.
-  public func nextMessage() -> InterruptMessage? { place.pointee.control.nextMessage() }
+  public func nextMessage() -> InterruptMessage? {
+    synchronize()
+    return place.pointee.control.nextMessage()
+  }
 
   // MARK: Counters
 

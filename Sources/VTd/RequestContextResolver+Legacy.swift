@@ -32,7 +32,8 @@ extension RequestContextResolver {
     return resolved(
       TranslationContext(
         stages: .second, domain: UInt32(entry.domain.rawValue), addressSpace: 0,
-        secondStage: formats.pointer.pointee.secondStage(width: entry.width), secondStageRoot: entry.secondStageTable, reportsFaults: reports))
+        secondStage: formats.pointer.pointee.secondStage(width: entry.width), secondStageRoot: entry.secondStageTable,
+        reportsFaults: reports))
   }
 
   @inline(never) private mutating func readLegacyContext(

@@ -34,7 +34,7 @@ extension TranslationUnit: InvalidationReceiver {
     case .translations(let invalidation): invalidateTranslations(invalidation.scope)
     case .addressSpace(let invalidation): invalidateAddressSpace(invalidation)
     // No cache here holds any of this.
-    case .interruptEntries, .hostPermissions, .deviceTLB, .pasidDeviceTLB, .pageGroupResponse: break
+    case .interruptEntries, .hostPermissions: break
     }
   }
 

@@ -18,6 +18,12 @@ struct RecordingProbe: WalkProbe {
   }
 
   var events: [Event] = []
+  /// The second stage's translations of first-stage tables that a cache would have, by guest page.
+  var knownTables: [UInt64: TableTranslation] = [:]
+  /// Where a cache would have a walk of the second stage begin, by guest page.
+  var secondStageStarts: [UInt64: WalkStart<PhysicalAddress>] = [:]
+  /// What the second stage was walked for, and, if for a table, what was found.
+  var secondStageWalks: [(address: GuestPhysicalAddress, level: UInt8, found: TableTranslation?)] = []
   /// What happens between the reading of an entry and its update, with the number of the update from 0.
   var beforeUpdate: ((Int, PhysicalAddress) -> Void)?
   private var updates = 0
@@ -35,4 +41,18 @@ struct RecordingProbe: WalkProbe {
   mutating func descended<Table: Address>(level: UInt8, table: Table, rights: AccessRights) {
     events.append(.descended(level: level, PhysicalAddress(table.rawValue), rights))
   }
+
+  mutating func knownTable(_ address: GuestPhysicalAddress, level: UInt8) -> TableTranslation? { knownTables[address.pageNumber(12)] }
+
+  mutating func willWalkSecondStage(
+    for address: GuestPhysicalAddress, level: UInt8, from root: WalkStart<PhysicalAddress>
+  ) -> WalkStart<PhysicalAddress> {
+    secondStageStarts[address.pageNumber(12)] ?? root
+  }
+
+  mutating func didWalkSecondStage(for address: GuestPhysicalAddress, level: UInt8, found: TableTranslation?) {
+    secondStageWalks.append((address, level, found))
+  }
+
+  var reads: Int { events.count { if case .read = $0 { true } else { false } } }
 }

@@ -123,7 +123,8 @@ import VTdArchitecture
     #expect(machine.request(pasid: pasid).fault?.code == 0x48)
   }
 
-  @Test("Bit 62 of a leaf is a hint in revision 3 if so chosen and with device-TLBs, and reserved otherwise", arguments: modes, [true, false])
+  @Test(
+    "Bit 62 of a leaf is a hint in revision 3 if so chosen and with device-TLBs, and reserved otherwise", arguments: modes, [true, false])
   func transientMapping(mode: TranslationTableMode, isHint: Bool) throws {
     for revision in RevisionProfile.allCases {
       for hasDeviceTLB in [true, false] {

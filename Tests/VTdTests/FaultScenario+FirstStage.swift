@@ -103,10 +103,14 @@ extension FaultScenario {
     .init(id: "SSS.1", note: "for a table", mode: .scalable, stages: .nested, only: untranslated + translation) {
       $0[table: 3, 2] = hole.rawValue | 3
     },
-    .init(id: "SSS.1", note: "for the page", mode: .scalable, stages: .nested, only: untranslated + translation) { $0[2] = hole.rawValue | 3 },
+    .init(id: "SSS.1", note: "for the page", mode: .scalable, stages: .nested, only: untranslated + translation) {
+      $0[2] = hole.rawValue | 3
+    },
     .init(id: "SSS.2", note: "for a table", mode: .scalable, stages: .nested, only: untranslated) { $0[table: 2, 1] = 0 },
     .init(id: "SSS.2", note: "for the page", mode: .scalable, stages: .nested, only: untranslated) { $0[1] = 0 },
-    .init(id: "SSS.3", note: "for a table", mode: .scalable, stages: .nested, only: untranslated + translation) { $0[table: 4, 1] |= 1 << 62 },
+    .init(id: "SSS.3", note: "for a table", mode: .scalable, stages: .nested, only: untranslated + translation) {
+      $0[table: 4, 1] |= 1 << 62
+    },
     .init(id: "SSS.3", note: "for the page", mode: .scalable, stages: .nested, only: untranslated + translation) { $0[1] |= 1 << 62 },
     .init(id: "SSS.4", note: "nested", mode: .scalable, stages: .nested, only: untranslated + translation, outlivesRepair: true) {
       $0.changePASIDEntries { $0.secondStageTable = hole }
@@ -117,7 +121,9 @@ extension FaultScenario {
         entry.pageWalkSnoop = false
       }
     },
-    .init(id: "SGN.1", note: "nested", mode: .scalable, stages: .nested, address: IOVirtualAddress(1 << 47), only: untranslated, outlivesRepair: true),
+    .init(
+      id: "SGN.1", note: "nested", mode: .scalable, stages: .nested, address: IOVirtualAddress(1 << 47), only: untranslated,
+      outlivesRepair: true),
     .init(id: "SGN.2", note: "nested", mode: .scalable, stages: .nested, only: untranslated) { $0[first: 2] &= ~4 },
     .init(id: "SGN.6", note: "nested, first stage", mode: .scalable, stages: .nested, access: .write) { $0[first: 2] &= ~2 },
     .init(id: "SGN.6", note: "nested, second stage", mode: .scalable, stages: .nested, access: .write) { $0[1] &= ~2 },

@@ -92,7 +92,8 @@ extension RequestKind {
 
 extension FaultScenario {
   /// Every scenario.
-  static let all = legacyStructures + legacyTranslation + modes + scalableContexts + scalablePASIDs + scalableTranslation
+  static let all =
+    legacyStructures + legacyTranslation + modes + scalableContexts + scalablePASIDs + scalableTranslation
     + firstStage + nested + laterRevision
 
   static let hole = MachineUnderTest.hole

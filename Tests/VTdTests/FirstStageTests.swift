@@ -35,7 +35,8 @@ import VTdArchitecture
     #expect(machine.takeFaults().isEmpty)
   }
 
-  @Test("Without paging-structure caches a walk reads four entries, and 24 through a second stage", arguments: zip(stages, [4, 24] as [UInt16]))
+  @Test(
+    "Without paging-structure caches a walk reads four entries, and 24 through a second stage", arguments: zip(stages, [4, 24] as [UInt16]))
   func reads(stages: PASIDTranslationType, count: UInt16) throws {
     var parameters = TranslationParameters()
     parameters.pagingStructureCaches = .none
@@ -89,7 +90,8 @@ import VTdArchitecture
     #expect((1...4).map { machine[first: $0] & 0x460 } == [accessed | 1 << 6, accessed, accessed, accessed])
   }
 
-  @Test("A second stage marks first-stage tables as accessed, and dirty where their flags are updated, or when they are read if so chosen",
+  @Test(
+    "A second stage marks first-stage tables as accessed, and dirty where their flags are updated, or when they are read if so chosen",
     arguments: [true, false])
   func tableFlags(readSetsDirty: Bool) throws {
     let machine = try machine(.nested) { $0.tableReadSetsDirty = readSetsDirty }
@@ -105,7 +107,9 @@ import VTdArchitecture
     #expect(machine[1] & 0x300 == 0x300)
   }
 
-  @Test("A first-stage table that is not writable while SSADE demands it faults as chosen", arguments: ImplementationChoices.TableWriteFault.allCases)
+  @Test(
+    "A first-stage table that is not writable while SSADE demands it faults as chosen",
+    arguments: ImplementationChoices.TableWriteFault.allCases)
   func tableWriteFault(choice: ImplementationChoices.TableWriteFault) throws {
     for (level, notReadable) in [(4, 0x75), (2, 0x76)] as [(UInt8, UInt16)] {
       let machine = try machine(.nested) { $0.tableWriteFault = choice }
@@ -120,7 +124,9 @@ import VTdArchitecture
     }
   }
 
-  @Test("A leaf that refuses the request is marked accessed as chosen, and never dirty", arguments: ImplementationChoices.SpeculativeAccess.allCases)
+  @Test(
+    "A leaf that refuses the request is marked accessed as chosen, and never dirty",
+    arguments: ImplementationChoices.SpeculativeAccess.allCases)
   func speculativeAccess(choice: ImplementationChoices.SpeculativeAccess) throws {
     let first = try machine(.firstStage) { $0.speculativeAccess = choice }
     first[first: 1] &= ~2
@@ -233,7 +239,8 @@ import VTdArchitecture
     let address = IOVirtualAddress(0x40_0020_0000)
     let guest = PhysicalAddress(0x30_0000_0000)
     try machine.firstBuilder.map(address, to: guest, length: 1 << UInt64(first), permissions: .readWrite)
-    try machine.builder.map(IOVirtualAddress(guest.rawValue), to: PhysicalAddress(0x20_0000_0000), length: 1 << UInt64(second), permissions: .readWrite)
+    try machine.builder.map(
+      IOVirtualAddress(guest.rawValue), to: PhysicalAddress(0x20_0000_0000), length: 1 << UInt64(second), permissions: .readWrite)
     try machine.mapFirstStageTables(to: address)
     for _ in 1...2 {
       let response = machine.request(at: address.advanced(by: 0x123))

@@ -47,7 +47,8 @@ final class MachineUnderTest {
 
   /// A machine in legacy or scalable mode; `stages` are those of both PASIDs in scalable mode.
   init(
-    _ mode: TranslationTableMode, stages: PASIDTranslationType = .secondStage, capabilities: UInt64 = SampleDataUnit.capabilities, extended: UInt64 = SampleDataUnit.extended,
+    _ mode: TranslationTableMode, stages: PASIDTranslationType = .secondStage, capabilities: UInt64 = SampleDataUnit.capabilities,
+    extended: UInt64 = SampleDataUnit.extended,
     majorVersion: UInt8 = 4, choices: ImplementationChoices = ImplementationChoices(),
     parameters: TranslationParameters = TranslationParameters()
   ) throws {
@@ -94,7 +95,9 @@ final class MachineUnderTest {
   }
 
   // Where the entries on the way to an address lie, by level; they are in order.
-  private func entries<Format: PageTableFormat>(of builder: PageTableBuilder<Format>, to input: IOVirtualAddress) -> [UInt8: PhysicalAddress] {
+  private func entries<Format: PageTableFormat>(of builder: PageTableBuilder<Format>, to input: IOVirtualAddress) -> [UInt8:
+    PhysicalAddress]
+  {
     var places: [UInt8: PhysicalAddress] = [:]
     var table = builder.root
     for level in (1...builder.format.rootLevel).reversed() {

@@ -68,7 +68,8 @@ import VTdArchitecture
     }
   }
 
-  @Test("A translation that may be used for writing marks the page dirty, if writing is permitted", arguments: [true, false], [true, false])
+  @Test(
+    "A translation that may be used for writing marks the page dirty, if writing is permitted", arguments: [true, false], [true, false])
   func dirty(noWrite: Bool, isWritable: Bool) throws {
     let machine = try machine(.scalable, extended: SampleDataUnit.extended | Self.noWriteFlag)
     machine.changePASIDEntries { $0.secondStageAccessedDirty = true }

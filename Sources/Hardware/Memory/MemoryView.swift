@@ -80,8 +80,8 @@
     case aborted
   }
 
+  // Out of line, because it is rare and whoever read the word has better things to keep in registers.
   /// Replaces the 64-bit word at `address` (taken down to a multiple of 8) by `desired` if it holds `expected`.
-  // Out of line, because it is rare and its reader mostly has registers for better things.
   @inline(never) public func compareExchange64(_ address: PhysicalAddress, expected: UInt64, desired: UInt64) -> CompareExchange {
     guard let current = read64(address) else { return .aborted }
     if address.rawValue &- flatStart > flatLast, refusesAtomics(address) { return .aborted }

@@ -17,27 +17,27 @@ struct PieceTally: ~Copyable {
 
   deinit { counts.deallocate() }
 
-  @inline(__always) mutating func record(_ outcome: TranslationOutcome, pageSizeLog2: UInt8, access: AccessKind, isLast: Bool) {
-    counts[Self.sort(outcome, pageSizeLog2, access, isLast)] &+= 1
+  @inline(__always) mutating func record(_ outcome: TranslationOutcome, pageSizeLog2: UInt8, accessCode: UInt8, isLast: Bool) {
+    counts[Self.sort(outcome, pageSizeLog2, accessCode, isLast)] &+= 1
   }
 
-  @inline(__always) private static func sort(_ outcome: TranslationOutcome, _ pageSizeLog2: UInt8, _ access: AccessKind, _ isLast: Bool)
+  @inline(__always) private static func sort(_ outcome: TranslationOutcome, _ pageSizeLog2: UInt8, _ accessCode: UInt8, _ isLast: Bool)
     -> Int
   {
-    Int(pageSizeLog2 & 63) | Int(outcome.rawValue & 7) &<< 6 | Int(access.rawValue & 3) &<< 9 | (isLast ? 1 &<< 11 : 0)
+    Int(pageSizeLog2 & 63) | Int(outcome.rawValue & 7) &<< 6 | Int(accessCode & 3) &<< 9 | (isLast ? 1 &<< 11 : 0)
   }
 
   mutating func reset() { counts.update(repeating: 0, count: Self.sorts) }
 
   /// Records of the given access.
   func records(_ access: AccessKind) -> UInt64 {
-    sum { Self.sort($0, $1, access, true) }
+    sum { Self.sort($0, $1, access.rawValue, true) }
   }
 
   /// Pieces that were served in the given way.
   func pieces(_ outcome: TranslationOutcome) -> UInt64 {
     AccessKind.allCases.reduce(0) { total, access in
-      total + (0..<64).reduce(0) { $0 + counts[Self.sort(outcome, $1, access, false)] + counts[Self.sort(outcome, $1, access, true)] }
+      total + (0..<64).reduce(0) { $0 + counts[Self.sort(outcome, $1, access.rawValue, false)] + counts[Self.sort(outcome, $1, access.rawValue, true)] }
     }
   }
 
@@ -46,7 +46,7 @@ struct PieceTally: ~Copyable {
     AccessKind.allCases.reduce(0) { total, access in
       total
         + TranslationOutcome.allCases.reduce(0) {
-          $0 + counts[Self.sort($1, pageSizeLog2, access, false)] + counts[Self.sort($1, pageSizeLog2, access, true)]
+          $0 + counts[Self.sort($1, pageSizeLog2, access.rawValue, false)] + counts[Self.sort($1, pageSizeLog2, access.rawValue, true)]
         }
     }
   }

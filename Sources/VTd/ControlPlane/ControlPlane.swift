@@ -1,10 +1,11 @@
 import Hardware
 import VTdArchitecture
 
-/// The control plane of a remapping unit: registers with everything that writing them sets off, the invalidation queue, fault recording and
-/// event interrupts (VT-d rev 5.10 sections 6.5, 7.2, 7.3 and 11).
+/// The control plane of a remapping unit: registers with everything that writing them sets off, the invalidation and page request queues,
+/// fault recording and event interrupts (VT-d rev 5.10 sections 6.5, 7.2 to 7.8 and 11).
 ///
-/// Commands complete within the write that starts them: software that polls a status register sees it done at the first read.
+/// Commands complete within the write that starts them: software that polls a status register sees it done at the first read. Only what a
+/// device has to answer takes longer.
 public struct ControlPlane: ~Copyable {
   /// What the unit says about itself.
   public let identity: UnitIdentity
@@ -19,6 +20,13 @@ public struct ControlPlane: ~Copyable {
   var state = TranslationState()
   var messages = PendingMessages()
   var nextFaultRecord = 0
+  /// The time that has been reached.
+  var now = SimTime.zero
+  var invalidations = DeviceInvalidations()
+  /// Wait descriptors that wait for devices, oldest first.
+  var waits: [PendingWait] = []
+  /// Messages to devices that have not been handed out, oldest first.
+  var deviceMessages: [DeviceMessage] = []
 
   /// A unit after reset.
   ///

@@ -1,10 +1,12 @@
 import Hardware
+import Translation
 import VTdArchitecture
 
 extension ControlPlane {
-  /// Works off the invalidation queue until it is empty or an error stops it (VT-d rev 5.10 section 6.5.2).
+  /// Works off the invalidation queue until it is empty, has to wait for devices, or is stopped by an error (VT-d rev 5.10 section 6.5.2).
   ///
-  /// Each descriptor is done before the next is read, so every ordering that section 6.5.2.12 demands holds, fences included.
+  /// What a descriptor makes caches forget is forgotten before the next is read, and messages to devices leave in the order of their
+  /// descriptors: of what section 6.5.2.12 demands only waits are left to be ordered.
   mutating func processQueue<Receiver: InvalidationReceiver & ~Copyable>(caches: inout Receiver) {
     guard state.queueIsEnabled, !isQueueStopped else { return }
     let queue = InvalidationQueueAddress(rawValue: registers[qword: RegisterOffset.invalidationQueueAddress])
@@ -17,12 +19,16 @@ extension ControlPlane {
     guard tail & (step - 1) == 0 else { return stopQueue(.tailAlignment) }
     guard tail < size else { return stopQueue(.invalidTail) }
 
-    while head != tail {
+    while head != tail, !isFenced {
       guard let words = readDescriptor(at: queue.base.advanced(by: head), wide: queue.wideDescriptors) else { return stopQueue(.fetch) }
       switch descriptors.decode(words, mode: state.mode, wide: queue.wideDescriptors) {
       case .failure(let error): return stopQueue(error)
       case .success(let descriptor):
-        if let error = invalidate(descriptor, caches: &caches) { return stopQueue(error) }
+        switch execute(descriptor, caches: &caches) {
+        case .done: break
+        case .deferred: return
+        case .refused(let error): return stopQueue(error)
+        }
       }
       head = (head + step) & (size - 1)
       registers[qword: RegisterOffset.invalidationQueueHead] = head
@@ -42,25 +48,36 @@ extension ControlPlane {
     return [first, second, third, fourth]
   }
 
-  /// Carries out a descriptor that was found valid; answers why it is not valid after all.
-  @discardableResult mutating func invalidate<Receiver: InvalidationReceiver & ~Copyable>(
+  /// What became of a descriptor.
+  enum Progress {
+    /// The unit has done its part; devices may still have to do theirs.
+    case done
+    /// It cannot be carried out before a device completes an invalidation.
+    case deferred
+    /// It is not valid after all.
+    case refused(InvalidationQueueError)
+  }
+
+  /// Carries out a descriptor that was found valid.
+  @discardableResult mutating func execute<Receiver: InvalidationReceiver & ~Copyable>(
     _ descriptor: InvalidationDescriptor, caches: inout Receiver
-  ) -> InvalidationQueueError? {
+  ) -> Progress {
     switch descriptor {
     case .contextCache(let invalidation): caches.invalidate(.contexts(scope(of: invalidation)))
     case .iotlb(let invalidation):
-      guard let invalidation = supported(invalidation) else { return choices.descriptors.granularityError }
+      guard let invalidation = supported(invalidation) else { return .refused(choices.descriptors.granularityError) }
       caches.invalidate(.translations(invalidation))
-    case .deviceTLB(let invalidation): caches.invalidate(.deviceTLB(invalidation))
+    case .deviceTLB(let invalidation): return issue(invalidation) ? .done : .deferred
     case .interruptEntryCache(let invalidation): caches.invalidate(.interruptEntries(invalidation))
-    case .wait(let wait): complete(wait)
+    case .wait(let wait): begin(wait)
     case .pasidIOTLB(let invalidation): caches.invalidate(.addressSpace(invalidation))
     case .pasidCache(let invalidation): caches.invalidate(.pasids(invalidation))
-    case .pasidDeviceTLB(let invalidation): caches.invalidate(.pasidDeviceTLB(invalidation))
-    case .pageGroupResponse(let response): caches.invalidate(.pageGroupResponse(response))
+    case .pasidDeviceTLB(let invalidation):
+      return issue(invalidation.device, pasid: invalidation.pasid, global: invalidation.global) ? .done : .deferred
+    case .pageGroupResponse(let response): deviceMessages.append(.respond(Translation.PageGroupResponse(response)))
     case .hostPermission(let invalidation): caches.invalidate(.hostPermissions(invalidation))
     }
-    return nil
+    return .done
   }
 
   /// In scalable mode the context cache is not tagged by domain (VT-d rev 5.10 section 6.5.2.1).
@@ -89,12 +106,6 @@ extension ControlPlane {
     case .invalidDescriptor: return nil
     }
     return invalidation
-  }
-
-  /// Completes a wait descriptor: the status word is visible before the event.
-  private mutating func complete(_ wait: InvalidationWait) {
-    if wait.statusWrite { memory.write32(wait.statusAddress, wait.statusData) }
-    if wait.interrupt { raise(.invalidationCompletion, status: 1) }
   }
 
   /// Stops the queue at the descriptor that the head points to.

@@ -1,7 +1,7 @@
 import Hardware
 import VTdArchitecture
 
-/// What caches and devices are told to forget, with the capabilities, modes and choices of the unit already applied.
+/// What the unit's caches are told to forget, with the capabilities, modes and choices of the unit already applied.
 ///
 /// Domain ids are cut to the unit's width. Scope is exact: section 6.5.2 says for each command which kinds of cache it reaches.
 @frozen public enum InvalidationRequest: Hashable, Sendable {
@@ -19,12 +19,6 @@ import VTdArchitecture
   case interruptEntries(InterruptEntryCacheInvalidation)
   /// Cached host permissions (5.x).
   case hostPermissions(HostPermissionInvalidation)
-  /// A device-TLB, for requests without PASID.
-  case deviceTLB(DeviceTLBInvalidation)
-  /// A device-TLB, for requests with PASID.
-  case pasidDeviceTLB(PASIDDeviceTLBInvalidation)
-  /// An answer to a device's page requests, which travels like an invalidation.
-  case pageGroupResponse(PageGroupResponse)
 }
 
 /// Context-cache entries (VT-d rev 5.10 section 6.5.2.1).

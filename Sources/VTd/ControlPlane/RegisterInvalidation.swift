@@ -18,12 +18,12 @@ extension ControlPlane {
     let granularity = acceptsRegisterInvalidation ? command[bits: 61...62] : 0
     let domain = domain(command[bits: 0...15])
     switch granularity {
-    case 1: invalidate(.contextCache(.global), caches: &caches)
-    case 2: invalidate(.contextCache(.domain(domain)), caches: &caches)
+    case 1: execute(.contextCache(.global), caches: &caches)
+    case 2: execute(.contextCache(.domain(domain)), caches: &caches)
     case 3:
       let requester = RequesterID(UInt32(truncatingIfNeeded: command[bits: 16...31]))
       let mask = UInt8(truncatingIfNeeded: command[bits: 32...33])
-      invalidate(.contextCache(.device(requester, functionMask: mask, domain)), caches: &caches)
+      execute(.contextCache(.device(requester, functionMask: mask, domain)), caches: &caches)
     default: break
     }
     command[bit: 63] = false
@@ -56,7 +56,7 @@ extension ControlPlane {
     default: break
     }
     if let scope {
-      invalidate(.iotlb(IOTLBInvalidation(scope, drainReads: command[bit: 49], drainWrites: command[bit: 48])), caches: &caches)
+      execute(.iotlb(IOTLBInvalidation(scope, drainReads: command[bit: 49], drainWrites: command[bit: 48])), caches: &caches)
     }
     command[bit: 63] = false
     command[bits: 57...58] = granularity

@@ -53,7 +53,8 @@ import Testing
     arguments: [PASIDTranslationType.firstStage, .passThrough], [false, true])
   func unusedWidth(stages: PASIDTranslationType, isChecked: Bool) {
     let server = SampleUnit.scalableServer
-    let unit = SampleUnit.unit(cap: server.capabilities.rawValue, ecap: server.extended.rawValue & ~(1 << 46 | 1 << 26), major: 7, width: 52)
+    let unit = SampleUnit.unit(
+      cap: server.capabilities.rawValue, ecap: server.extended.rawValue & ~(1 << 46 | 1 << 26), major: 7, width: 52)
     let options = EntryRules.Options(checksUnusedSecondStageWidth: isChecked)
     for width in 1...7 as ClosedRange<UInt8> {
       var entry = Self.entry(stages)

@@ -42,21 +42,6 @@ import VTdArchitecture
     #expect(unit.statusWord == 0xCAFE)
   }
 
-  @Test("Device-TLB invalidations and responses are handed on")
-  func devices() throws {
-    let unit = try UnitUnderTest.scalableQueue()
-    let device = DeviceTLBInvalidation(source: RequesterID(0x300), maximumPending: 4, .everything)
-    let response = PageGroupResponse(requester: RequesterID(0x300), pasid: PASID(5), group: 7, code: 0)
-    unit.submit(
-      .deviceTLB(device), .pasidDeviceTLB(PASIDDeviceTLBInvalidation(device, pasid: PASID(5))), .pageGroupResponse(response),
-      Self.waitForStatus)
-    #expect(
-      unit.takeInvalidations() == [
-        .deviceTLB(device), .pasidDeviceTLB(PASIDDeviceTLBInvalidation(device, pasid: PASID(5))), .pageGroupResponse(response),
-      ])
-    #expect(unit.statusWord == 0xCAFE)
-  }
-
   @Test("Since major version 2 every IOTLB invalidation drains", arguments: [(1, false), (2, true)] as [(UInt8, Bool)])
   func drain(major: UInt8, drains: Bool) throws {
     let unit = try UnitUnderTest(major: major)

@@ -1,4 +1,5 @@
 import Hardware
+import Translation
 import VTdArchitecture
 
 @testable import VTd
@@ -42,6 +43,19 @@ final class UnitUnderTest {
     return unit
   }
 
+  /// The same with translation enabled, so that devices can be listened to.
+  static func scalableTranslation(
+    major: UInt8 = 6, ecap: UInt64 = SampleUnit.scalableExtended,
+    choices: ImplementationChoices = ImplementationChoices()
+  ) throws -> UnitUnderTest {
+    let unit = try UnitUnderTest(cap: SampleUnit.scalableCapabilities, ecap: ecap, major: major, width: 52, choices: choices)
+    unit.setRootTable(RootTableAddress(table: PhysicalAddress(0x5000), mode: .scalable))
+    unit.enableQueue(wide: true)
+    unit.command(set: .translation)
+    _ = unit.takeInvalidations()
+    return unit
+  }
+
   /// A legacy unit, its queue enabled with 128-bit descriptors.
   static func legacyQueue(choices: ImplementationChoices = ImplementationChoices()) throws -> UnitUnderTest {
     let unit = try UnitUnderTest(choices: choices)
@@ -58,6 +72,19 @@ final class UnitUnderTest {
   func nextMessage() -> InterruptMessage? { plane.nextMessage() }
   func recordInvalidationTimeout(of device: RequesterID) { plane.recordInvalidationTimeout(of: device) }
   func recordUnexpectedCompletion(from device: RequesterID) { plane.recordUnexpectedCompletion(from: device) }
+
+  func advance(to time: SimTime) { plane.advance(to: time) }
+  func complete(_ tags: UInt32, from device: RequesterID, messages: UInt8 = 1) {
+    plane.receive(InvalidationCompletion(requester: device, tags: tags, messageCount: messages), caches: &received)
+  }
+  func receive(_ request: PageRequest, _ resolution: PageRequestResolution) { plane.receive(request, resolution, caches: &received) }
+
+  /// What devices were sent since the last call.
+  func takeDeviceMessages() -> [DeviceMessage] {
+    var messages: [DeviceMessage] = []
+    while let message = plane.nextDeviceMessage() { messages.append(message) }
+    return messages
+  }
 
   /// What caches were told since the last call.
   func takeInvalidations() -> [InvalidationRequest] {
