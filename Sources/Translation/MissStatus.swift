@@ -19,18 +19,13 @@ import PageTables
     public var done: SimTime
     /// What it will fill into the IOTLB.
     public var entry: IOTLBEntry
-    /// The context tag of what it will fill into the paging-structure caches.
-    public var tableContext: UInt64
-    /// How many upper-level entries it will fill there: so many of its `descents` are valid.
+    /// How many entries it will fill into the caches that shorten walks: so many of its `descents` are valid.
     public var descentCount: UInt32
     @usableFromInline var next: UInt32
     // Where it begins its chain, or would.
     @usableFromInline var bucket: UInt32
     @usableFromInline var isCancelled: Bool
   }
-
-  /// The most upper-level entries that a walk can fill.
-  @inlinable public static var descentLimit: Int { 5 }
 
   @frozen @usableFromInline struct Due: BitwiseCopyable {
     @usableFromInline var time: SimTime
@@ -49,7 +44,7 @@ import PageTables
 
   @usableFromInline var firstDone: SimTime = .never
   @usableFromInline var walks: UnsafeMutablePointer<Walk>
-  @usableFromInline var descents: UnsafeMutablePointer<TimedProbe.Descent>
+  @usableFromInline var descents: UnsafeMutablePointer<WalkDescent>
   @usableFromInline var buckets: UnsafeMutablePointer<UInt32>
   // A ring of the walks in order of completion, from `head` up to `tail`, both counted through.
   @usableFromInline var order: UnsafeMutablePointer<Due>
@@ -62,7 +57,7 @@ import PageTables
   /// No walks under way.
   public init() {
     walks = storage.array(uninitialized: capacity)
-    descents = storage.array(uninitialized: capacity * Self.descentLimit)
+    descents = storage.array(uninitialized: capacity * WalkDescents.limit)
     buckets = storage.array(capacity * 2, of: .max)
     order = storage.array(capacity, of: Due(time: .zero, slot: 0))
     chainFree(from: 0)
@@ -73,9 +68,9 @@ import PageTables
     UnsafeRawPointer(walk).advanced(by: MemoryLayout<Walk>.offset(of: \.entry) ?? 24).assumingMemoryBound(to: IOTLBEntry.self)
   }
 
-  /// The upper-level entries that a walk will fill.
-  @inlinable mutating func descents(of walk: UnsafePointer<Walk>) -> UnsafeMutablePointer<TimedProbe.Descent> {
-    descents + (walk - UnsafePointer(walks)) &* Self.descentLimit
+  /// What a walk will fill into the caches that shorten walks.
+  @inlinable mutating func descents(of walk: UnsafePointer<Walk>) -> UnsafeMutablePointer<WalkDescent> {
+    descents + (walk - UnsafePointer(walks)) &* WalkDescents.limit
   }
 
   /// Where walks of a page under a context tag are looked for; good until the next walk begins.
@@ -176,22 +171,20 @@ import PageTables
     return cancelled
   }
 
-  /// Makes the walks under way forget the upper-level entries that `matches` accepts, of those that cover any address of `range` if there is one.
-  public mutating func forgetTables(
-    covering range: ClosedRange<UInt64>?, coverLog2: UInt8 = 21, where matches: (PagingStructureEntry) -> Bool
+  /// Makes the walks under way forget what they were to fill into one of the caches that shorten walks, as far as `matches` accepts it and, if
+  /// there is a range, an address of it is covered.
+  public mutating func forget(
+    _ cache: WalkDescent.Cache, covering range: ClosedRange<UInt64>?, where matches: (_ domain: UInt32, _ addressSpace: UInt32) -> Bool
   ) {
     for position in head..<tail {
       let walk = walks + Int(order[position & (capacity - 1)].slot)
+      guard walk.pointee.descentCount > 0, matches(walk.pointee.entry.domain, walk.pointee.entry.addressSpace) else { continue }
       let descents = descents(of: UnsafePointer(walk))
       var kept = 0
       for index in 0..<Int(walk.pointee.descentCount) {
         let descent = descents[index]
-        let size = UInt64(coverLog2 + 9 * (descent.level - 2))
-        let page = walk.pointee.address.rawValue >> size
-        let covered = range.map { ($0.lowerBound >> size...$0.upperBound >> size).contains(page) } ?? true
-        let entry = PagingStructureEntry(
-          table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace, rights: descent.rights)
-        if covered, matches(entry) { continue }
+        let sizeLog2 = cache == .tables ? descent.translation.sizeLog2 : 3 + 9 * descent.level
+        if descent.cache == cache, range?.touches(page: descent.input, sizeLog2: sizeLog2) ?? true { continue }
         descents[kept] = descent
         kept += 1
       }
@@ -209,7 +202,7 @@ import PageTables
     let old = capacity
     let due = (head..<tail).map { order[$0 & (old - 1)] }
     storage.extend(&walks, from: old, to: old * 2)
-    storage.extend(&descents, from: old * Self.descentLimit, to: old * 2 * Self.descentLimit)
+    storage.extend(&descents, from: old * WalkDescents.limit, to: old * 2 * WalkDescents.limit)
     storage.extend(&order, from: old, to: old * 2)
     storage.extend(&buckets, from: 0, to: old * 4, with: .max)
     capacity = old * 2

@@ -9,15 +9,31 @@ import PageTables
   public var domain: UInt32
   /// The address space that the entry is tagged with.
   public var addressSpace: UInt32
-  /// The rights that the entries down to the table leave.
+  /// The rights that the entries of the stage down to the table leave.
   public var rights: AccessRights
+  /// Where the guest has the table, in entries of nested walks.
+  public var guestTable: GuestPhysicalAddress
+  /// The second-stage translation of the table's page, in entries of nested walks.
+  public var translation: TableTranslation
 
-  /// An entry.
+  /// An entry of a single stage.
   @inlinable public init(table: PhysicalAddress, domain: UInt32, addressSpace: UInt32, rights: AccessRights) {
+    self.init(
+      table: table, domain: domain, addressSpace: addressSpace, rights: rights, guestTable: GuestPhysicalAddress(rawValue: 0),
+      translation: TableTranslation(page: table, sizeLog2: 12, rights: rights, needsDirtyUpdate: false))
+  }
+
+  /// An entry of a nested walk.
+  @inlinable public init(
+    table: PhysicalAddress, domain: UInt32, addressSpace: UInt32, rights: AccessRights, guestTable: GuestPhysicalAddress,
+    translation: TableTranslation
+  ) {
     self.table = table
     self.domain = domain
     self.addressSpace = addressSpace
     self.rights = rights
+    self.guestTable = guestTable
+    self.translation = translation
   }
 }
 
@@ -33,7 +49,7 @@ import PageTables
   public let isPresent: Bool
 
   /// Empty caches.
-  public init(_ parameters: TranslationParameters.PagingStructureCacheParameters) {
+  public init(_ parameters: TranslationParameters.LevelCaches) {
     level2 = SetAssociativeCache(parameters.level2)
     level3 = SetAssociativeCache(parameters.level3)
     level4 = SetAssociativeCache(parameters.level4)
@@ -43,8 +59,6 @@ import PageTables
   }
 
   /// The deepest table that is known on the way to `input` from `start`, or `start` itself.
-  ///
-  /// Every level from the deepest up is a lookup until one hits.
   @inlinable @inline(__always) public mutating func deepest<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, context: UInt64
   ) -> WalkStart<PhysicalAddress> {
@@ -55,8 +69,18 @@ import PageTables
   @inlinable @inline(never) mutating func search<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, context: UInt64
   ) -> WalkStart<PhysicalAddress> {
+    guard let found = entry(format, from: start.level, for: input, context: context) else { return start }
+    return WalkStart(table: found.entry.table, level: found.level &- 1, rights: found.entry.rights)
+  }
+
+  /// The entry of the lowest level that is known on the way to `input` from a table of `top`, with its level.
+  ///
+  /// Every level from the deepest up is a lookup until one hits.
+  @inlinable mutating func entry<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from top: UInt8, for input: Input, context: UInt64
+  ) -> (entry: PagingStructureEntry, level: UInt8)? {
     var level: UInt8 = 2
-    while level <= start.level {
+    while level <= top {
       let tag = input.pageNumber(format.entrySizeLog2(level: level))
       let found: PagingStructureEntry? =
         switch level {
@@ -65,10 +89,10 @@ import PageTables
         case 4: Self.find(&level4, tag, context, &counters[2])
         default: Self.find(&level5, tag, context, &counters[3])
         }
-      if let found { return WalkStart(table: found.table, level: level &- 1, rights: found.rights) }
+      if let found { return (found, level) }
       level &+= 1
     }
-    return start
+    return nil
   }
 
   @inlinable static func find(

@@ -17,42 +17,42 @@ import PageTables
   public var walks: UInt64 = 0
   /// The table entries read by walks.
   public var walkReads: UInt64 = 0
-  /// The caches of second-stage upper-level entries.
-  public var secondStageCaches: PagingStructureCaches
-
   @usableFromInline var counters = CacheCounters()
   @usableFromInline var iotlb: IOTLB
   @usableFromInline var missStatus = MissStatus()
   @usableFromInline var walkers: ServerPool
   @usableFromInline var ingress: SlotCalendar
   @usableFromInline let iotlbLatency: SimTime
-  @usableFromInline let pagingStructureLatency: SimTime
   @usableFromInline let memory: MemoryView
   @usableFromInline let portBox: UniqueBox<MemoryPort>
   @usableFromInline let port: UnsafeMutablePointer<MemoryPort>
+  @usableFromInline let walkCachesBox: UniqueBox<WalkCaches>
+  @usableFromInline let walkCaches: UnsafeMutablePointer<WalkCaches>
   @usableFromInline let storage = OwnedStorage()
-  // The last walk: its result, when it was done, what it read, and the tables that it came to.
+  // The last walk: its result, when it was done, what it read, and what it learned.
   @usableFromInline let found: UnsafeMutablePointer<FinishedWalk>
   @usableFromInline var walkEnd = SimTime.zero
   @usableFromInline var walkMemoryReads: UInt16 = 0
   @usableFromInline var descentCount = 0
-  @usableFromInline let descents: UnsafeMutablePointer<TimedProbe.Descent>
+  @usableFromInline let descents: UnsafeMutablePointer<WalkDescent>
 
   /// A pipeline with empty caches in front of `memory`.
   public init(_ parameters: TranslationParameters, memory: MemoryView) {
     self.memory = memory
     iotlb = IOTLB(parameters.iotlb)
     iotlbLatency = parameters.iotlb.latency
-    secondStageCaches = PagingStructureCaches(parameters.pagingStructureCaches)
-    pagingStructureLatency = parameters.pagingStructureCaches.latency
     walkers = ServerPool(servers: parameters.walkers)
     ingress = SlotCalendar(slot: parameters.ingressInterval)
     portBox = UniqueBox(MemoryPort(parameters.memory))
     port = portBox.pointer
+    walkCachesBox = UniqueBox(WalkCaches(parameters.pagingStructureCaches))
+    walkCaches = walkCachesBox.pointer
     found = storage.array(uninitialized: 1)
-    descents = storage.array(uninitialized: MissStatus.descentLimit)
+    descents = storage.array(uninitialized: WalkDescents.limit)
   }
 
+  /// The caches that shorten walks.
+  @inlinable public var caches: UnsafeMutablePointer<WalkCaches> { walkCaches }
   /// The way to memory.
   @inlinable public var memoryPort: UnsafeMutablePointer<MemoryPort> { port }
 
@@ -100,7 +100,7 @@ import PageTables
     }
   }
 
-  // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first.
+  // A copy that is not known to be dirty cannot serve a write, because the leaf must be marked first; what cannot be written anyway need not be.
   @inlinable static func serves(_ entry: UnsafePointer<IOTLBEntry>, _ demand: WalkDemand) -> Bool {
     !entry.pointee.flags.contains(.writeNeedsWalk) || !demand.marksDirty(entry.pointee.rights)
   }
@@ -217,7 +217,6 @@ import PageTables
     fill.pointee.entry.sizeLog2 = size
     fill.pointee.entry.flags = flags
     fill.pointee.entry.stages = resolved.pointee.stages
-    fill.pointee.tableContext = UInt64(resolved.pointee.domain)
     fill.pointee.descentCount = 0
     if descentCount > 0 { keepDescents(in: fill) }
   }
@@ -231,12 +230,13 @@ import PageTables
     let format = format.pointee
     let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
     // Second-stage upper-level entries are shared by everybody in the domain.
-    let start = secondStageCaches.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
+    let start = walkCaches.pointee.second.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
     var probe = TimedProbe(
-      from: time + pagingStructureLatency, through: port, noting: secondStageCaches.isPresent ? descents : nil)
+      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .second, notes: walkCaches.pointee.second.isPresent,
+      at: descents)
     let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
     note(walk, format, stage: .second)
-    noteEnd(probe)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
   @inlinable @inline(never) mutating func walkFirstStage<Format: PageTableFormat>(
@@ -245,10 +245,14 @@ import PageTables
   ) {
     let format = format.pointee
     let top = WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.rootLevel)
-    var probe = TimedProbe(from: time + pagingStructureLatency, through: port, noting: nil)
-    let walk = Walker.walk(format, from: top, for: address, demand: demand, in: memory, probe: &probe)
+    let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
+    let start = walkCaches.pointee.first.deepest(format, from: top, for: address, context: tag)
+    var probe = TimedProbe(
+      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .first, notes: walkCaches.pointee.first.isPresent,
+      at: descents)
+    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
     note(walk, format, stage: .first)
-    noteEnd(probe)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
   @inlinable @inline(never) mutating func walkNested<First: PageTableFormat, Second: PageTableFormat>(
@@ -259,12 +263,19 @@ import PageTables
     let stage = NestedStage(
       second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
       keepsFlags: resolved.pointee.secondStageKeepsFlags, rules: resolved.pointee.nestedRules)
-    let top = WalkStart(table: resolved.pointee.firstStageRoot, level: first.rootLevel)
-    var probe = TimedProbe(from: time + pagingStructureLatency, through: port, noting: nil)
-    let walk = NestedWalker.walk(first, from: top, through: stage, for: address, demand: demand, in: memory, probe: &probe)
+    let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
+    let known =
+      walkCaches.pointee.nested.isPresent
+      ? walkCaches.pointee.nested.entry(first, from: first.rootLevel, for: address, context: tag) : nil
+    var start = WalkStart(table: resolved.pointee.firstStageRoot, level: first.rootLevel)
+    if let known { start = WalkStart(table: known.entry.guestTable, level: known.level &- 1, rights: known.entry.rights) }
+    var probe = NestedProbe(
+      from: time + walkCaches.pointee.latency, through: port, caches: walkCaches, domain: resolved.pointee.domain, second: second,
+      for: address, below: known?.entry, at: descents)
+    let walk = NestedWalker.walk(first, from: start, through: stage, for: address, demand: demand, in: memory, probe: &probe)
     found.pointee.failure = walk.failure(firstRootLevel: first.rootLevel, secondRootLevel: stage.format.rootLevel)
     note(walk.page, stage.format, sizeLog2: walk.sizeLog2, needsDirtyUpdate: walk.needsDirtyUpdate, snoop: walk.forcesSnoop)
-    noteEnd(probe)
+    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
   @inlinable @inline(__always) mutating func note<Format: PageTableFormat>(
@@ -288,12 +299,12 @@ import PageTables
     found.pointee.flags = flags
   }
 
-  @inlinable @inline(__always) mutating func noteEnd(_ probe: borrowing TimedProbe) {
+  @inlinable @inline(__always) mutating func noteEnd(at time: SimTime, reads: UInt16, learned: Int) {
     walks &+= 1
-    walkReads &+= UInt64(probe.reads)
-    walkMemoryReads = probe.reads
-    walkEnd = probe.time
-    descentCount = probe.descentCount
+    walkReads &+= UInt64(reads)
+    walkMemoryReads = reads
+    walkEnd = time
+    descentCount = learned
   }
 
   @usableFromInline mutating func keepDescents(in fill: UnsafeMutablePointer<MissStatus.Walk>) {
@@ -316,12 +327,8 @@ import PageTables
   @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {
     let descents = missStatus.descents(of: walk)
     for index in 0..<Int(walk.pointee.descentCount) {
-      let descent = descents[index]
-      secondStageCaches.insert(
-        level: descent.level, tag: walk.pointee.address.pageNumber(3 + 9 * descent.level), context: walk.pointee.tableContext,
-        PagingStructureEntry(
-          table: descent.table, domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace,
-          rights: descent.rights))
+      walkCaches.pointee.fill(
+        descents[index], domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace)
     }
   }
 
@@ -339,20 +346,32 @@ import PageTables
       removed = iotlb.removeAll(where: matches)
     }
     let cancelled = missStatus.cancelAll { walk in
-      let base = walk.address.alignedDown(walk.entry.sizeLog2).rawValue
-      let last = base | UInt64.mask(width: Int(walk.entry.sizeLog2))
-      let covered = range.map { $0.lowerBound <= last && base <= $0.upperBound } ?? true
-      return covered && matches(walk.context, walk.entry)
+      (range?.touches(page: walk.address.rawValue, sizeLog2: walk.entry.sizeLog2) ?? true) && matches(walk.context, walk.entry)
     }
     counters.invalidations += UInt64(removed + cancelled)
   }
 
-  /// Forgets second-stage upper-level entries, and what walks under way have found of them, that `matches` accepts; if a range is given, those
-  /// that cover any of it.
-  public mutating func invalidateSecondStageTables(
-    of range: ClosedRange<UInt64>? = nil, where matches: (PagingStructureEntry) -> Bool
+  /// Forgets second-stage upper-level entries, and what walks under way have found of them, of the domains that `matches` accepts; if a range of
+  /// second-stage inputs is given, those that cover any of it.
+  public mutating func invalidateSecondStageTables(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
+    walkCaches.pointee.second.removeAll(covering: range) { matches($0.domain) }
+    missStatus.forget(.second, covering: range) { domain, _ in matches(domain) }
+  }
+
+  /// Forgets second-stage translations of first-stage tables, which are made of second-stage leaves, likewise.
+  public mutating func invalidateTableTranslations(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
+    walkCaches.pointee.tables.removeAll(translating: range, where: matches)
+    missStatus.forget(.tables, covering: range) { domain, _ in matches(domain) }
+  }
+
+  /// Forgets first-stage upper-level entries, alone and under a second stage, and what walks under way have found of them, of the domains and
+  /// address spaces that `matches` accepts; if a range of input addresses is given, those that cover any of it.
+  public mutating func invalidateFirstStageTables(
+    of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32, _ addressSpace: UInt32) -> Bool
   ) {
-    secondStageCaches.removeAll(covering: range, where: matches)
-    missStatus.forgetTables(covering: range, where: matches)
+    walkCaches.pointee.first.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
+    walkCaches.pointee.nested.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
+    missStatus.forget(.first, covering: range, where: matches)
+    missStatus.forget(.nested, covering: range, where: matches)
   }
 }

@@ -24,8 +24,19 @@ extension TranslationParameters {
   public static let caches: [(section: String, geometry: WritableKeyPath<TranslationParameters, CacheGeometry> & Sendable)] = [
     ("iotlb", \.iotlb.geometry), ("iotlb.medium", \.iotlb.medium), ("iotlb.large", \.iotlb.large),
     ("context_cache", \.contextCache.geometry), ("pasid_cache", \.pasidCache.geometry),
-    ("paging_structure_caches.level2", \.pagingStructureCaches.level2), ("paging_structure_caches.level3", \.pagingStructureCaches.level3),
-    ("paging_structure_caches.level4", \.pagingStructureCaches.level4), ("paging_structure_caches.level5", \.pagingStructureCaches.level5),
+    ("paging_structure_caches.level2", \.pagingStructureCaches.second.level2),
+    ("paging_structure_caches.level3", \.pagingStructureCaches.second.level3),
+    ("paging_structure_caches.level4", \.pagingStructureCaches.second.level4),
+    ("paging_structure_caches.level5", \.pagingStructureCaches.second.level5),
+    ("paging_structure_caches.first.level2", \.pagingStructureCaches.first.level2),
+    ("paging_structure_caches.first.level3", \.pagingStructureCaches.first.level3),
+    ("paging_structure_caches.first.level4", \.pagingStructureCaches.first.level4),
+    ("paging_structure_caches.first.level5", \.pagingStructureCaches.first.level5),
+    ("paging_structure_caches.nested.level2", \.pagingStructureCaches.nested.level2),
+    ("paging_structure_caches.nested.level3", \.pagingStructureCaches.nested.level3),
+    ("paging_structure_caches.nested.level4", \.pagingStructureCaches.nested.level4),
+    ("paging_structure_caches.nested.level5", \.pagingStructureCaches.nested.level5),
+    ("paging_structure_caches.nested.tables", \.pagingStructureCaches.nestedTables),
   ]
 
   /// The same parameters with the generator of each cache that replaces at random seeded from `seed`, each differently.
@@ -64,7 +75,15 @@ extension TranslationParameters.PagingStructureCacheParameters {
       Parameter(
         "latency_ns", "time of a lookup in all levels at once", \Self.latency, .nanoseconds(upTo: TranslationParameters.longestTime))
     ]
-    + CacheGeometry.parameters.lifted(to: \Self.level2, under: "level2")
+    + TranslationParameters.LevelCaches.parameters.lifted(to: \Self.second, under: "")
+    + TranslationParameters.LevelCaches.parameters.lifted(to: \Self.first, under: "first")
+    + TranslationParameters.LevelCaches.parameters.lifted(to: \Self.nested, under: "nested")
+    + CacheGeometry.parameters.lifted(to: \Self.nestedTables, under: "nested.tables")
+}
+
+extension TranslationParameters.LevelCaches {
+  static let parameters: [Parameter<Self>] =
+    CacheGeometry.parameters.lifted(to: \Self.level2, under: "level2")
     + CacheGeometry.parameters.lifted(to: \Self.level3, under: "level3")
     + CacheGeometry.parameters.lifted(to: \Self.level4, under: "level4")
     + CacheGeometry.parameters.lifted(to: \Self.level5, under: "level5")

@@ -33,8 +33,8 @@ public struct TranslationParameters: Hashable, Sendable {
     }
   }
 
-  /// The caches of upper-level table entries, one for each level.
-  public struct PagingStructureCacheParameters: Hashable, Sendable {
+  /// The caches of upper-level table entries of one kind, one for each level.
+  public struct LevelCaches: Hashable, Sendable {
     /// The cache of entries of level 2 (each covers 2 MiB with 4 KiB tables).
     public var level2 = CacheGeometry(entries: 32, ways: 4)
     /// The cache of entries of level 3 (1 GiB).
@@ -43,19 +43,42 @@ public struct TranslationParameters: Hashable, Sendable {
     public var level4 = CacheGeometry(entries: 8, ways: 4)
     /// The cache of entries of level 5 (256 TiB).
     public var level5 = CacheGeometry(entries: 4, ways: 4)
-    /// The time of a lookup in all of them at once.
+
+    /// 32, 16, 8 and 4 entries from level 2 up.
+    public init() {}
+
+    /// The same shape for every level.
+    public init(all geometry: CacheGeometry) {
+      level2 = geometry
+      level3 = geometry
+      level4 = geometry
+      level5 = geometry
+    }
+  }
+
+  /// The caches that shorten walks.
+  public struct PagingStructureCacheParameters: Hashable, Sendable {
+    /// The caches of second-stage entries.
+    public var second = LevelCaches()
+    /// The caches of first-stage entries whose tables are physical.
+    public var first = LevelCaches()
+    /// The caches of first-stage entries under a second stage.
+    public var nested = LevelCaches()
+    /// The cache of second-stage translations of first-stage tables.
+    public var nestedTables = CacheGeometry(entries: 32, ways: 4)
+    /// The time of a lookup in all levels of one kind at once.
     public var latency = SimTime(nanoseconds: 2)
 
-    /// 32, 16, 8 and 4 entries from level 2 up; 2 ns.
+    /// 32, 16, 8 and 4 entries of each kind from level 2 up, 32 translations of tables; 2 ns.
     public init() {}
 
     /// No caches at all.
     public static var none: Self {
       var none = Self()
-      none.level2 = .none
-      none.level3 = .none
-      none.level4 = .none
-      none.level5 = .none
+      none.second = LevelCaches(all: .none)
+      none.first = LevelCaches(all: .none)
+      none.nested = LevelCaches(all: .none)
+      none.nestedTables = .none
       none.latency = .zero
       return none
     }
@@ -81,7 +104,7 @@ public struct TranslationParameters: Hashable, Sendable {
     geometry: CacheGeometry(entries: 64, ways: 4), latency: SimTime(nanoseconds: 2))
   /// The cache of PASID entries (VT-d) or context descriptors (SMMUv3).
   public var pasidCache = ConfigurationCacheParameters(geometry: CacheGeometry(entries: 64, ways: 4), latency: SimTime(nanoseconds: 2))
-  /// The caches of upper-level table entries.
+  /// The caches that shorten walks.
   public var pagingStructureCaches = PagingStructureCacheParameters()
   /// How many walks can be under way at once; 0 is unlimited.
   public var walkers: UInt32 = 8
@@ -93,12 +116,6 @@ public struct TranslationParameters: Hashable, Sendable {
 
   /// What is wrong with these parameters, each with the name of the parameter.
   public var problems: [(parameter: String, problem: String)] {
-    let caches: [(String, CacheGeometry)] = [
-      ("iotlb", iotlb.geometry), ("iotlb.medium", iotlb.medium), ("iotlb.large", iotlb.large),
-      ("context_cache", contextCache.geometry), ("pasid_cache", pasidCache.geometry),
-      ("paging_structure_caches.level2", pagingStructureCaches.level2), ("paging_structure_caches.level3", pagingStructureCaches.level3),
-      ("paging_structure_caches.level4", pagingStructureCaches.level4), ("paging_structure_caches.level5", pagingStructureCaches.level5),
-    ]
-    return caches.compactMap { name, geometry in geometry.problem.map { (name, $0) } }
+    Self.caches.compactMap { name, geometry in self[keyPath: geometry].problem.map { (name, $0) } }
   }
 }

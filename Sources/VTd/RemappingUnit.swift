@@ -160,10 +160,17 @@ public final class RemappingUnit {
       CacheReport(name: "context", counters: place.pointee.translation.resolver.caches.contextCounters),
       CacheReport(name: "pasid", counters: place.pointee.translation.resolver.caches.pasidCounters),
     ]
-    for level in 0..<4 where place.pointee.translation.pipeline.secondStageCaches.isPresent {
-      let counters = place.pointee.translation.pipeline.secondStageCaches.counters[level]
-      reports.append(CacheReport(name: "walk_second_level\(level + 2)", counters: counters))
+    let caches = place.pointee.translation.pipeline.caches
+    for level in 0..<4 {
+      reports.append(CacheReport(name: "walk_first_level\(level + 2)", counters: caches.pointee.first.counters[level]))
     }
+    for level in 0..<4 {
+      reports.append(CacheReport(name: "walk_second_level\(level + 2)", counters: caches.pointee.second.counters[level]))
+    }
+    for level in 0..<4 {
+      reports.append(CacheReport(name: "walk_nested_level\(level + 2)", counters: caches.pointee.nested.counters[level]))
+    }
+    reports.append(CacheReport(name: "walk_nested_tables", counters: caches.pointee.tables.counters))
     return reports.filter { $0.name == "iotlb" || $0.counters != CacheCounters() }
   }
 

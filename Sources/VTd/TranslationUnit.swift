@@ -41,8 +41,7 @@ extension TranslationUnit: InvalidationReceiver {
   private mutating func invalidateEverything() {
     resolver.caches.removeContexts { _, _ in true }
     resolver.caches.removePASIDs { _, _ in true }
-    pipeline.invalidateTranslations { _, _ in true }
-    pipeline.invalidateSecondStageTables { _ in true }
+    invalidateAllTranslations { _ in true }
   }
 
   private mutating func invalidateContexts(_ scope: ContextScope) {
@@ -65,35 +64,44 @@ extension TranslationUnit: InvalidationReceiver {
     }
   }
 
+  // What each scope covers of IOTLB and paging-structure caches: VT-d rev 5.10 tables 23 and 24.
   private mutating func invalidateTranslations(_ scope: IOTLBInvalidation.Scope) {
     switch scope {
-    case .global:
-      pipeline.invalidateTranslations { _, _ in true }
-      pipeline.invalidateSecondStageTables { _ in true }
-    case .domain(let id):
-      let domain = UInt32(id.rawValue)
-      pipeline.invalidateTranslations { _, entry in entry.domain == domain }
-      pipeline.invalidateSecondStageTables { $0.domain == domain }
+    case .global: invalidateAllTranslations { _ in true }
+    case .domain(let id): invalidateAllTranslations { $0 == UInt32(id.rawValue) }
     case .pages(let id, let range, let leafOnly): invalidatePages(UInt32(id.rawValue), range, leafOnly: leafOnly)
     }
+  }
+
+  mutating func invalidateAllTranslations(of matches: (_ domain: UInt32) -> Bool) {
+    pipeline.invalidateTranslations { _, entry in matches(entry.domain) }
+    pipeline.invalidateFirstStageTables { domain, _ in matches(domain) }
+    pipeline.invalidateSecondStageTables(where: matches)
+    pipeline.invalidateTableTranslations(where: matches)
   }
 
   private mutating func invalidatePages(_ domain: UInt32, _ range: PageRange, leafOnly: Bool) {
     pipeline.invalidateTranslations(of: range.addresses) { _, entry in entry.domain == domain }
     // A second-stage range says nothing of the addresses that a first stage translates: all such entries of the domain go.
-    pipeline.invalidateTranslations { _, entry in entry.domain == domain && entry.stages != .second && entry.stages != .passThrough }
-    if !leafOnly { pipeline.invalidateSecondStageTables(of: range.addresses) { $0.domain == domain } }
+    pipeline.invalidateTranslations { _, entry in entry.domain == domain && (entry.stages == .first || entry.stages == .nested) }
+    pipeline.invalidateFirstStageTables { other, _ in other == domain }
+    pipeline.invalidateTableTranslations(of: range.addresses) { $0 == domain }
+    if !leafOnly { pipeline.invalidateSecondStageTables(of: range.addresses) { $0 == domain } }
   }
 
   private mutating func invalidateAddressSpace(_ invalidation: PASIDIOTLBInvalidation) {
     switch invalidation {
     case .pasid(let id, let pasid):
       pipeline.invalidateTranslations { _, entry in entry.domain == UInt32(id.rawValue) && entry.addressSpace == pasid.rawValue }
-    case .pages(let id, let pasid, let range, leafOnly: _):
+      pipeline.invalidateFirstStageTables { $0 == UInt32(id.rawValue) && $1 == pasid.rawValue }
+    case .pages(let id, let pasid, let range, let leafOnly):
       // Only entries that a first stage made are reached by page.
       pipeline.invalidateTranslations(of: range.addresses) { _, entry in
         entry.domain == UInt32(id.rawValue) && entry.addressSpace == pasid.rawValue
           && (entry.stages == .first || entry.stages == .nested)
+      }
+      if !leafOnly {
+        pipeline.invalidateFirstStageTables(of: range.addresses) { $0 == UInt32(id.rawValue) && $1 == pasid.rawValue }
       }
     }
   }

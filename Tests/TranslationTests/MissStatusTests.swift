@@ -20,7 +20,6 @@ private final class Registers {
       until: SimTime(picoseconds: done))
     walk.pointee.entry = IOTLBEntry(
       page: PhysicalAddress(number), domain: domain, addressSpace: 0, rights: .all, sizeLog2: 12, flags: [], stages: .second)
-    walk.pointee.tableContext = 0
     walk.pointee.descentCount = 0
     return walk
   }
@@ -30,13 +29,13 @@ private final class Registers {
     let bucket = status.bucket(IOVirtualAddress(address), context: context)
     return status.find(IOVirtualAddress(address), context: context, in: bucket)?.pointee.entry.page.rawValue
   }
-  func descents(of walk: UnsafePointer<MissStatus.Walk>) -> UnsafeMutablePointer<TimedProbe.Descent> { status.descents(of: walk) }
+  func descents(of walk: UnsafePointer<MissStatus.Walk>) -> UnsafeMutablePointer<WalkDescent> { status.descents(of: walk) }
   func finishNext() -> UnsafePointer<MissStatus.Walk>? { status.finishNext() }
   /// The number of the walk that ended.
   func finish() -> UInt64? { finishNext()?.pointee.entry.page.rawValue }
   func cancelAll(where matches: (MissStatus.Walk) -> Bool) -> Int { status.cancelAll { matches($0) } }
-  func forgetTables(covering range: ClosedRange<UInt64>?, where matches: (PagingStructureEntry) -> Bool) {
-    status.forgetTables(covering: range, where: matches)
+  func forget(_ cache: WalkDescent.Cache, covering range: ClosedRange<UInt64>?, where matches: (UInt32, UInt32) -> Bool) {
+    status.forget(cache, covering: range, where: matches)
   }
 }
 
@@ -143,10 +142,12 @@ private final class Registers {
       let status = Registers()
       let walk = status.begin(address, until: 10, domain: 1)
       for (index, level) in ([4, 3, 2] as [UInt8]).enumerated() {
-        status.descents(of: walk)[index] = TimedProbe.Descent(table: PhysicalAddress(UInt64(level) << 12), level: level, rights: .all)
+        status.descents(of: walk)[index] = WalkDescent(
+          .second, table: PhysicalAddress(UInt64(level) << 12), level: level, rights: .all, input: address)
       }
       walk.pointee.descentCount = 3
-      status.forgetTables(covering: range) { $0.domain == domain }
+      status.forget(.second, covering: range) { other, _ in other == domain }
+      status.forget(.first, covering: nil) { _, _ in true }
       let finished = try #require(status.finishNext())
       #expect((0..<Int(finished.pointee.descentCount)).map { status.descents(of: finished)[$0].level } == kept)
     }

@@ -9,7 +9,7 @@ private final class Caches {
 
   /// Caches of every level, or of those given.
   init(_ levels: Set<UInt8> = [2, 3, 4, 5], level2: CacheGeometry = CacheGeometry(entries: 32, ways: 4)) {
-    var parameters = TranslationParameters.PagingStructureCacheParameters()
+    var parameters = TranslationParameters.LevelCaches()
     parameters.level2 = levels.contains(2) ? level2 : .none
     if !levels.contains(3) { parameters.level3 = .none }
     if !levels.contains(4) { parameters.level4 = .none }

@@ -95,7 +95,7 @@ import Testing
 
   /// A machine that has walked to one page, and whose table at level 1 has been replaced by one that maps the pages around elsewhere.
   private func retabled() throws -> PipelineUnderTest {
-    let machine = try PipelineUnderTest { $0.pagingStructureCaches.level2 = CacheGeometry(entries: 4) }
+    let machine = try PipelineUnderTest { $0.pagingStructureCaches.second.level2 = CacheGeometry(entries: 4) }
     try machine.map(0x5000, to: 0x9000, length: 0x2000)
     machine.request(0x5000)
     let table = PhysicalAddress(0x40_0000)

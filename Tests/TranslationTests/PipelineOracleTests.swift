@@ -117,9 +117,9 @@ import Testing
   func pagingStructures(seed: UInt64) throws {
     let machine = try PipelineUnderTest.untimed { parameters in
       parameters.iotlb.geometry = .none
-      parameters.pagingStructureCaches.level2 = .unlimited
-      parameters.pagingStructureCaches.level3 = .unlimited
-      parameters.pagingStructureCaches.level4 = .unlimited
+      parameters.pagingStructureCaches.second.level2 = .unlimited
+      parameters.pagingStructureCaches.second.level3 = .unlimited
+      parameters.pagingStructureCaches.second.level4 = .unlimited
     }
     var world = World(seed: seed)
     try world.map(in: machine)

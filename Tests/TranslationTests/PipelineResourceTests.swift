@@ -88,9 +88,9 @@ import Testing
 
   private func cached(_ levels: Set<UInt8>) throws -> PipelineUnderTest {
     let machine = try PipelineUnderTest { parameters in
-      if levels.contains(2) { parameters.pagingStructureCaches.level2 = CacheGeometry(entries: 4) }
-      if levels.contains(3) { parameters.pagingStructureCaches.level3 = CacheGeometry(entries: 4) }
-      if levels.contains(4) { parameters.pagingStructureCaches.level4 = CacheGeometry(entries: 4) }
+      if levels.contains(2) { parameters.pagingStructureCaches.second.level2 = CacheGeometry(entries: 4) }
+      if levels.contains(3) { parameters.pagingStructureCaches.second.level3 = CacheGeometry(entries: 4) }
+      if levels.contains(4) { parameters.pagingStructureCaches.second.level4 = CacheGeometry(entries: 4) }
     }
     for block in [0, 1 << 21, 1 << 30, 1 << 39] as [UInt64] { try machine.map(block, to: 0x10_0000, length: 0x2000) }
     return machine

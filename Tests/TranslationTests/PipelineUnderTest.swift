@@ -146,7 +146,7 @@ final class PipelineUnderTest {
 
   func invalidateTables(_ range: ClosedRange<UInt64>? = nil, domain: UInt32 = 1, at time: SimTime = .zero) {
     pipeline.finishWalks(until: time)
-    pipeline.invalidateSecondStageTables(of: range) { $0.domain == domain }
+    pipeline.invalidateSecondStageTables(of: range) { $0 == domain }
   }
 
   /// Lets every walk fill the caches that is done by a time in nanoseconds.
@@ -157,5 +157,5 @@ final class PipelineUnderTest {
   var walkReads: UInt64 { pipeline.walkReads }
   var memoryReads: UInt64 { pipeline.memoryPort.pointee.reads }
   var memoryUpdates: UInt64 { pipeline.memoryPort.pointee.updates }
-  func tableCounters(_ level: UInt8) -> CacheCounters { pipeline.secondStageCaches.counters[Int(level) - 2] }
+  func tableCounters(_ level: UInt8) -> CacheCounters { pipeline.caches.pointee.second.counters[Int(level) - 2] }
 }

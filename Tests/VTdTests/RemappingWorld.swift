@@ -73,9 +73,9 @@ final class RemappingWorld {
     parameters.contextCache.geometry = geometry(2)
     parameters.pasidCache.geometry = geometry(2)
     parameters.iotlb.geometry = geometry(4)
-    parameters.pagingStructureCaches.level2 = geometry(2)
-    parameters.pagingStructureCaches.level3 = geometry(2)
-    parameters.pagingStructureCaches.level4 = geometry(2)
+    parameters.pagingStructureCaches.second.level2 = geometry(2)
+    parameters.pagingStructureCaches.second.level3 = geometry(2)
+    parameters.pagingStructureCaches.second.level4 = geometry(2)
     parameters.iotlb.isShared = random.next(below: 3) != 0
     var largestPiece: UInt64 = 30
     if !parameters.iotlb.isShared, random.next(below: 2) == 0 {

@@ -98,9 +98,13 @@ final class TranslationWorld {
     parameters.contextCache.geometry = geometry(2)
     parameters.pasidCache.geometry = geometry(2)
     parameters.iotlb.geometry = geometry(4)
-    parameters.pagingStructureCaches.level2 = geometry(2)
-    parameters.pagingStructureCaches.level3 = geometry(2)
-    parameters.pagingStructureCaches.level4 = geometry(2)
+    for stage in [\TranslationParameters.PagingStructureCacheParameters.second, \.first, \.nested] {
+      parameters.pagingStructureCaches[keyPath: stage].level2 = geometry(2)
+      parameters.pagingStructureCaches[keyPath: stage].level3 = geometry(2)
+      parameters.pagingStructureCaches[keyPath: stage].level4 = geometry(2)
+      parameters.pagingStructureCaches[keyPath: stage].level5 = geometry(2)
+    }
+    parameters.pagingStructureCaches.nestedTables = geometry(2)
     parameters.iotlb.isShared = random.next(below: 3) != 0
     if !parameters.iotlb.isShared, random.next(below: 2) == 0 {
       parameters.iotlb.large = .none
