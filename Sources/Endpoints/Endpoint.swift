@@ -188,7 +188,7 @@ public final class Endpoint<Service: AddressTranslationService> {
     var attributes = request.attributes.intersection([.privileged, .execute])
     if parameters.asksWithoutWrite, request.access == .read { attributes.insert(.noWrite) }
     return TranslationRequest(
-      request.access, at: request.address.alignedDown(PageSizeLog2.size4K), length: 0, by: requester, pasid: request.pasid,
+      .read, at: request.address.alignedDown(PageSizeLog2.size4K), length: 0, by: requester, pasid: request.pasid,
       kind: .translationRequest, attributes: attributes)
   }
 
