@@ -144,7 +144,8 @@ public enum Walker {
         return entry
       }
       walk.rights.formIntersection(format.rights(entry, level: walk.level))
-      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights) {
+      // What entries below may still take away is not missing yet.
+      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights.union(format.effectiveRights(walk.rights))) {
         walk.status = .permission
         return entry
       }
