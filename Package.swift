@@ -63,7 +63,7 @@ let package = Package(
     .testTarget(name: "PageTablesTests", dependencies: ["Hardware", "PageTables"]),
     .testTarget(name: "VTdArchitectureTests", dependencies: ["Hardware", "VTdArchitecture"]),
     .testTarget(name: "TranslationTests", dependencies: ["Hardware", "PageTables", "Translation"]),
-    .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd"]),
+    .testTarget(name: "VTdTests", dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Endpoints"]),
     .testTarget(name: "EndpointsTests", dependencies: ["Hardware", "Translation", "Endpoints"]),
     .testTarget(name: "HostDriversTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "HostDrivers"]),
     .testTarget(

@@ -5,6 +5,12 @@ import VTdArchitecture
 enum Answer: Equatable {
   case to(UInt64, snoop: Bool)
   case fault(UInt16, isReported: Bool)
+  /// To a translation request: a page with its rights.
+  case translation(UInt64, size: UInt64, read: Bool, write: Bool, snoop: Bool)
+  /// To a translation request: a completion without rights.
+  case nothing
+  case unsupportedRequest
+  case completerAbort
 }
 
 /// The kinds of cached thing that an answer may rest on.
@@ -17,10 +23,11 @@ struct CacheUse: OptionSet, Hashable {
   /// The second-stage translation of the page of a first-stage table, which belongs to the combined paging-structure entries.
   static let tablePage = CacheUse(rawValue: 16)
   static let translation = CacheUse(rawValue: 32)
+  static let device = CacheUse(rawValue: 64)
 
   static let names: [(CacheUse, String)] = [
     (.context, "context"), (.pasid, "PASID"), (.firstStageTable, "first-stage table"), (.secondStageTable, "second-stage table"),
-    (.tablePage, "table page"), (.translation, "translation"),
+    (.tablePage, "table page"), (.translation, "translation"), (.device, "device"),
   ]
 }
 
@@ -64,13 +71,9 @@ struct CachedTable: Equatable {
   let rights: UInt64
 }
 
-/// Where the second stage puts the page of a first-stage table.
+/// Where the second stage puts the page of a first-stage table; what the first stage does is no part of it, hence no PASID.
 struct CachedTablePage: Equatable {
   let domain: UInt64
-  let pasid: UInt64
-  /// The addresses that the table translates: those whose bits from `sizeLog2` up are `tag`.
-  let tag: UInt64
-  let sizeLog2: UInt64
   let guestPage: UInt64
   let page: UInt64
   let rights: UInt64
@@ -82,6 +85,8 @@ struct CachedTranslation: Equatable {
   let pasid: UInt64?
   /// Requests with and without privilege are served apart, for only the former are checked against SRE.
   let privileged: Bool
+  /// Translation requests are served apart, for they may be blocked.
+  let isForDevice: Bool
   let domain: UInt64
   let addressSpace: UInt64
   let stages: Stages

@@ -81,22 +81,19 @@ extension TranslationOracle {
   ) -> [Location] {
     let needs: UInt64 = entry.keepsFlags ? 3 : 1
     var locations: [Location] = []
-    for walk in walkSecondStage(entry, for: place, needs: needs, marks: false, way) {
+    for walk in walkSecondStage(entry, for: place, needs: needs, .table(isWritten: false), way) {
       guard walk.failure == nil else {
         add(tableFault(walk, level, request, entry), walk.way, to: &candidates)
         continue
       }
-      let covered = UInt64(12 + 9 * level)
-      let tag = covered < 64 && level < entry.firstLevels ? request.address.rawValue >> covered : 0
       let page = CachedTablePage(
-        domain: entry.domain, pasid: entry.addressSpace, tag: tag, sizeLog2: level < entry.firstLevels ? covered : 64,
-        guestPage: place >> 12, page: walk.output & ~0xFFF, rights: walk.rights, isDirty: walk.isDirty)
+        domain: entry.domain, guestPage: place >> 12, page: walk.output & ~0xFFF, rights: walk.rights, isDirty: walk.isDirty)
       var location = Location(place: walk.output, rights: walk.rights, isDirty: walk.isDirty, page: page, way: walk.way)
       location.way.fill(.tablePage(page))
       Self.add(location, to: &locations)
     }
     for page in tablePages
-    where page.domain == entry.domain && page.pasid == entry.addressSpace && page.guestPage == place >> 12 && page.rights & needs == needs {
+    where page.domain == entry.domain && page.guestPage == place >> 12 && page.rights & needs == needs {
       let known = Location(
         place: page.page | place & 0xFFF, rights: page.rights, isDirty: page.isDirty, page: page, way: way.using(.tablePage))
       Self.add(known, to: &locations)
@@ -147,19 +144,20 @@ extension TranslationOracle {
     let own = Rights(user: mayUse, read: true, write: mayWrite)
     let output = pointer | request.address.rawValue & ((1 << size) - 1)
     let denied = denial(own, request, isReported: entry.isReported)
-    let forbidden = entry.stages == .first && Self.isInterrupt(output) ? Answer.fault(0x87, isReported: entry.isReported) : nil
+    let forbidden =
+      entry.stages == .first && isForbidden(output, size: size, request) ? Answer.fault(0x87, isReported: entry.isReported) : nil
     if let answer = capabilities.checksOutputFirst ? forbidden ?? denied : denied ?? forbidden { return add(answer, way, to: &candidates) }
-    let flagged = word | flags | (request.access.writes ? 1 << 6 : 0)
-    let leaf = Leaf(output: output, size: size, rights: own, word: word, flagged: flagged)
     if entry.stages == .first {
+      let flagged = word | flags | (marks(request, own.write) ? 1 << 6 : 0)
       for way in update(location, place, word, flagged, level, request, entry, &candidates) {
         var way = way
         way.fill(
           translation(
             output, size: size, rights: own, snoop: entry.snoop, isDirty: flagged & 1 << 6 != 0, request, entry))
-        add(.to(output, snoop: entry.snoop), way, to: &candidates)
+        add(success(output, size: size, own, entry.snoop, request), way, to: &candidates)
       }
     } else {
+      let leaf = Leaf(output: output, size: size, rights: own, word: word, flagged: word | flags)
       finishNested(leaf, location, place, level, request, entry, &candidates)
     }
   }
@@ -169,6 +167,7 @@ extension TranslationOracle {
     let size: UInt64
     let rights: Rights
     let word: UInt64
+    /// With A, and EA if it is kept.
     let flagged: UInt64
   }
 
@@ -177,9 +176,12 @@ extension TranslationOracle {
     _ leaf: Leaf, _ location: Location, _ place: UInt64, _ level: Int, _ request: TranslationRequest, _ entry: Translated,
     _ candidates: inout [Candidate]
   ) {
-    if leaf.flagged != leaf.word, let answer = updateFault(location, entry) { return add(answer, location.way, to: &candidates) }
-    let needs: UInt64 = (request.access.reads ? 1 : 0) | (request.access.writes ? 2 : 0)
-    for walk in walkSecondStage(entry, for: leaf.output, needs: needs, marks: request.access.writes, location.way) {
+    let written = request.kind != .translationRequest && request.access.writes && leaf.word & 1 << 6 == 0
+    if written || leaf.flagged != leaf.word, let answer = updateFault(location, entry) {
+      return add(answer, location.way, to: &candidates)
+    }
+    let use = PageUse.access(request, largest: leaf.size, mayWrite: leaf.rights.write)
+    for walk in walkSecondStage(entry, for: leaf.output, needs: needs(request), use, location.way) {
       guard walk.failure == nil else {
         add(fault(walk, request, entry.isReported), walk.way, to: &candidates)
         continue
@@ -189,13 +191,14 @@ extension TranslationOracle {
       let rights = Rights(
         user: leaf.rights.user, read: walk.rights & 1 != 0, write: leaf.rights.write && walk.rights & 2 != 0)
       let snoop = walk.snoop || entry.snoop
-      for way in update(location, place, leaf.word, leaf.flagged, level, request, entry, &candidates) {
+      let flagged = leaf.flagged | (marks(request, rights.write) ? 1 << 6 : 0)
+      for way in update(location, place, leaf.word, flagged, level, request, entry, &candidates) {
         var way = way
         way.fill(
           translation(
             walk.output, size: min(leaf.size, walk.size), rights: rights, snoop: snoop,
-            isDirty: walk.isDirty && leaf.flagged & 1 << 6 != 0, request, entry))
-        add(.to(walk.output, snoop: snoop), way, to: &candidates)
+            isDirty: walk.isDirty && flagged & 1 << 6 != 0, request, entry))
+        add(success(walk.output, size: min(leaf.size, walk.size), rights, snoop, request), way, to: &candidates)
       }
     }
   }
@@ -223,7 +226,7 @@ extension TranslationOracle {
       return [way]
     }
     var ways: [Way] = []
-    for walk in walkSecondStage(entry, for: place, needs: 3, marks: true, location.way) {
+    for walk in walkSecondStage(entry, for: place, needs: 3, .table(isWritten: true), location.way) {
       guard walk.failure == nil else {
         add(tableFault(walk, level, request, entry), walk.way, to: &candidates)
         continue
@@ -234,8 +237,7 @@ extension TranslationOracle {
         way.fill(
           .tablePage(
             CachedTablePage(
-              domain: page.domain, pasid: page.pasid, tag: page.tag, sizeLog2: page.sizeLog2, guestPage: page.guestPage, page: page.page,
-              rights: page.rights, isDirty: true)))
+              domain: page.domain, guestPage: page.guestPage, page: page.page, rights: page.rights, isDirty: true)))
       }
       ways.append(way)
     }

@@ -55,7 +55,6 @@ extension TranslationOracle {
   private mutating func invalidate(_ domain: UInt64, _ pasid: UInt64) {
     translations.removeAll { $0.domain == domain && $0.addressSpace == pasid }
     tables.removeAll { $0.isFirstStage && $0.domain == domain && $0.pasid == pasid }
-    tablePages.removeAll { $0.domain == domain && $0.pasid == pasid }
   }
 
   private mutating func invalidate(_ domain: UInt64, _ pasid: UInt64, _ range: PageRange, leafOnly: Bool) {
@@ -67,7 +66,6 @@ extension TranslationOracle {
     tables.removeAll {
       $0.isFirstStage && $0.domain == domain && $0.pasid == pasid && Self.overlaps(range, $0.tag, UInt64(3 + 9 * $0.level))
     }
-    tablePages.removeAll { $0.domain == domain && $0.pasid == pasid && Self.overlaps(range, $0.tag, $0.sizeLog2) }
   }
 
   /// Whether a range meets the addresses whose bits from `sizeLog2` up are `tag`.

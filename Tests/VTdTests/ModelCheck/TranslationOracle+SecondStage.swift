@@ -25,6 +25,14 @@ struct SecondStageWalk {
   var snoop = false
 }
 
+/// What is made of a page of the second stage.
+enum PageUse {
+  /// It holds a first-stage table, which is read, or written as well.
+  case table(isWritten: Bool)
+  /// It is what was asked for: of a page of the first stage that is `largest`, and may be written or not.
+  case access(TranslationRequest, largest: UInt64, mayWrite: Bool)
+}
+
 /// Walks of the second stage (VT-d rev 5.10 sections 3.7 and 9.8).
 extension TranslationOracle {
   // A walk that has come to a table.
@@ -38,9 +46,9 @@ extension TranslationOracle {
   ///
   /// - Parameters:
   ///   - needs: Bit 0 reading, bit 1 writing.
-  ///   - marks: Whether the leaf is written through.
+  ///   - use: What is made of the page that is found.
   mutating func walkSecondStage(
-    _ entry: Translated, for address: UInt64, needs: UInt64, marks: Bool, _ way: Way
+    _ entry: Translated, for address: UInt64, needs: UInt64, _ use: PageUse, _ way: Way
   ) -> [SecondStageWalk] {
     var ends: [SecondStageWalk] = []
     var visits = [Visit(table: entry.secondRoot, rights: 3, way: way)]
@@ -55,7 +63,7 @@ extension TranslationOracle {
       }
       var next: [Visit] = []
       for visit in visits {
-        let end = step(visit, entry, level, address, needs: needs, marks: marks, &next)
+        let end = step(visit, entry, level, address, needs: needs, use, &next)
         if let end { Self.add(end, to: &ends) }
       }
       visits = next
@@ -86,7 +94,7 @@ extension TranslationOracle {
 
   // Reads one entry: goes on to a table, or ends.
   private mutating func step(
-    _ visit: Visit, _ entry: Translated, _ level: Int, _ address: UInt64, needs: UInt64, marks: Bool, _ next: inout [Visit]
+    _ visit: Visit, _ entry: Translated, _ level: Int, _ address: UInt64, needs: UInt64, _ use: PageUse, _ next: inout [Visit]
   ) -> SecondStageWalk? {
     var way = visit.way
     let size = UInt64(3 + 9 * level)
@@ -104,7 +112,7 @@ extension TranslationOracle {
     let pointer = word & 0x000F_FFFF_FFFF_F000
     let isDenied = rights & needs != needs
     if !isLeaf {
-      if capabilities.checksEachLevel, isDenied { return SecondStageWalk(way: way, failure: .permission, rights: rights) }
+      if capabilities.checksEachLevel, isDenied || rights == 0 { return SecondStageWalk(way: way, failure: .permission, rights: rights) }
       if entry.keepsFlags, word & 1 << 8 == 0 {
         guard entry.isCoherent else { return SecondStageWalk(way: way, failure: .notSnooped) }
         way.update(place, to: word | 1 << 8)
@@ -118,7 +126,14 @@ extension TranslationOracle {
     }
     let output = pointer | address & ((1 << size) - 1)
     var end = SecondStageWalk(way: way, output: output, size: size, rights: rights)
-    let isForbidden = Self.isInterrupt(output)
+    let isForbidden: Bool
+    let marks: Bool
+    switch use {
+    case .table(let isWritten): (isForbidden, marks) = (output >> 20 == 0xFEE, isWritten)
+    case .access(let request, let largest, let mayWrite):
+      isForbidden = self.isForbidden(output, size: min(size, largest), request)
+      marks = self.marks(request, rights & 2 != 0 && mayWrite)
+    }
     if isForbidden, capabilities.checksOutputFirst || !isDenied && rights != 0 {
       end.failure = .forbidden
     } else if rights == 0 {
@@ -141,7 +156,7 @@ extension TranslationOracle {
   /// What a failed walk for the page that is accessed is called.
   func fault(_ walk: SecondStageWalk, _ request: TranslationRequest, _ isReported: Bool) -> Answer {
     let rights = Rights(user: true, read: walk.rights & 1 != 0, write: walk.rights & 2 != 0)
-    let lacksWrite = request.access.writes && (!rights.write || walk.failure == .notPresent)
+    let lacksWrite = needs(request) & 2 != 0 && (!rights.write || walk.failure == .notPresent)
     switch walk.failure {
     case .topAccess: return fault(0x03, 0x7B, isReported)
     case .access: return fault(0x07, 0x78, isReported)
@@ -157,8 +172,8 @@ extension TranslationOracle {
     _ request: TranslationRequest, _ entry: Translated, _ way: Way, _ candidates: inout [Candidate]
   ) {
     let address = request.address.rawValue
-    let needs: UInt64 = (request.access.reads ? 1 : 0) | (request.access.writes ? 2 : 0)
-    for walk in walkSecondStage(entry, for: address, needs: needs, marks: request.access.writes, way) {
+    let use = PageUse.access(request, largest: 64, mayWrite: true)
+    for walk in walkSecondStage(entry, for: address, needs: needs(request), use, way) {
       guard walk.failure == nil else {
         add(fault(walk, request, entry.isReported), walk.way, to: &candidates)
         continue
@@ -167,7 +182,7 @@ extension TranslationOracle {
       let snoop = walk.snoop || entry.snoop
       let rights = Rights(user: true, read: walk.rights & 1 != 0, write: walk.rights & 2 != 0)
       way.fill(translation(walk.output, size: walk.size, rights: rights, snoop: snoop, isDirty: walk.isDirty, request, entry))
-      add(.to(walk.output, snoop: snoop), way, to: &candidates)
+      add(success(walk.output, size: walk.size, rights, snoop, request), way, to: &candidates)
     }
   }
 }

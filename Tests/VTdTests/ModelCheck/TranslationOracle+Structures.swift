@@ -42,9 +42,12 @@ extension TranslationOracle {
     _ request: TranslationRequest, _ context: CachedContext, _ way: Way, _ candidates: inout [Candidate]
   ) -> [(Translated, Way)] {
     let isReported = context.low & 2 == 0
+    if request.kind != .untranslated, isScalable ? context.low & 4 == 0 : context.low & 0xC != 4 {
+      add(fault(0x0D, 0x44, isReported), way, to: &candidates)
+      return []
+    }
     if request.kind == .translated {
-      let isBlocked = isScalable ? context.low & 4 == 0 : context.low & 0xC != 4
-      add(isBlocked ? fault(0x0D, 0x44, isReported) : passThrough(request, snoop: false, isReported), way, to: &candidates)
+      add(passThrough(request, snoop: false, isReported), way, to: &candidates)
       return []
     }
     guard isScalable else {
@@ -115,7 +118,8 @@ extension TranslationOracle {
   private func passThrough(_ request: TranslationRequest, snoop: Bool, _ isReported: Bool) -> Answer {
     let address = request.address.rawValue
     if address >> capabilities.hostAddressWidth != 0 { return fault(0x04, 0x83, isReported) }
-    return Self.isInterrupt(address) ? fault(0x0E, 0x87, isReported) : .to(address, snoop: snoop)
+    if isForbidden(address, size: 12, request) { return fault(0x0E, 0x87, isReported) }
+    return success(address, size: 30, Rights(user: true, read: true, write: true), snoop, request)
   }
 
   private func readPASIDEntry(_ pasid: UInt64, _ context: CachedContext) -> Result<CachedPASIDEntry, Refusal> {

@@ -42,15 +42,16 @@ struct TranslationOracle {
     let requester = UInt64(request.requester.rawValue)
     let pasid = request.pasid.map { UInt64($0.rawValue) }
     let address = request.address.rawValue
-    let writes = request.access.writes
     // What a request must not do, no translation that another was given permits.
-    if request.kind == .untranslated, !request.attributes.contains(.execute) {
+    let isForDevice = request.kind == .translationRequest
+    if request.kind != .translated, !request.attributes.contains(.execute) {
       for entry in translations
       where entry.requester == requester && entry.pasid == pasid && address >> entry.size == entry.base >> entry.size
-        && entry.privileged == request.attributes.contains(.privileged) && (entry.isDirty || !writes)
+        && entry.privileged == request.attributes.contains(.privileged) && entry.isForDevice == isForDevice
+        && (entry.isDirty || !marks(request, entry.rights.write))
       {
         let output = entry.output | address & ((1 << entry.size) - 1)
-        let answer = finish(output, entry.rights, entry.snoop, request, isReported: entry.isReported)
+        let answer = finish(output, size: entry.size, entry.rights, entry.snoop, request, isReported: entry.isReported)
         add(Candidate(answer: answer, way: Way(uses: .translation)), to: &candidates)
       }
     }
@@ -72,6 +73,11 @@ struct TranslationOracle {
           translateFirstStage(request, entry, way, &candidates)
         }
       }
+    }
+    if isForDevice {
+      let answers = candidates
+      candidates = []
+      for candidate in answers { add(answer(candidate.answer, to: request), candidate.way, to: &candidates) }
     }
     return candidates
   }
@@ -108,21 +114,60 @@ struct TranslationOracle {
   }
 
   /// What a translation that is at hand makes of a request.
-  func finish(_ output: UInt64, _ rights: Rights, _ snoop: Bool, _ request: TranslationRequest, isReported: Bool) -> Answer {
-    let forbidden = Self.isInterrupt(output) ? fault(0x0E, 0x87, isReported) : nil
+  func finish(
+    _ output: UInt64, size: UInt64, _ rights: Rights, _ snoop: Bool, _ request: TranslationRequest, isReported: Bool
+  ) -> Answer {
+    let forbidden = isForbidden(output, size: size, request) ? fault(0x0E, 0x87, isReported) : nil
     let denied = denial(rights, request, isReported: isReported)
-    return (capabilities.checksOutputFirst ? forbidden ?? denied : denied ?? forbidden) ?? .to(output, snoop: snoop)
+    if let answer = capabilities.checksOutputFirst ? forbidden ?? denied : denied ?? forbidden { return answer }
+    return success(output, size: size, rights, snoop, request)
+  }
+
+  func success(_ output: UInt64, size: UInt64, _ rights: Rights, _ snoop: Bool, _ request: TranslationRequest) -> Answer {
+    guard request.kind == .translationRequest else { return .to(output, snoop: snoop) }
+    let writes = rights.write && !isReadOnly(request)
+    guard rights.read || writes else { return .nothing }
+    return .translation(output & ~((1 << size) - 1), size: size, read: rights.read, write: writes, snoop: snoop)
+  }
+
+  /// What a device is told of the fault of a translation request (VT-d rev 5.10 table 30).
+  func answer(_ answer: Answer, to request: TranslationRequest) -> Answer {
+    guard request.kind == .translationRequest, case .fault(let code, _) = answer else { return answer }
+    switch code {
+    case 0x01, 0x02, 0x0D, 0x31, 0x33, 0x39, 0x41, 0x44, 0x45, 0x46, 0x48, 0x89: return .unsupportedRequest
+    case 0x03, 0x07...0x0C, 0x0E, 0x30, 0x38, 0x3A, 0x40, 0x42, 0x43, 0x50, 0x52, 0x58, 0x5A, 0x5B, 0x78, 0x7A...0x7D, 0x87:
+      return .completerAbort
+    default: return .nothing
+    }
+  }
+
+  /// Whether a translation request asks for no right to write.
+  func isReadOnly(_ request: TranslationRequest) -> Bool { capabilities.noWriteFlag && request.attributes.contains(.noWrite) }
+
+  /// Whether a request through a page with or without the right to write marks it dirty.
+  func marks(_ request: TranslationRequest, _ mayWrite: Bool) -> Bool {
+    request.kind == .translationRequest ? mayWrite && !isReadOnly(request) : request.access.writes
+  }
+
+  /// The rights that a request needs: bit 0 reading, bit 1 writing. A translation request is told what there is.
+  func needs(_ request: TranslationRequest) -> UInt64 {
+    request.kind == .translationRequest ? 0 : (request.access.reads ? 1 : 0) | (request.access.writes ? 2 : 0)
+  }
+
+  /// Whether an output is in the interrupt range: the address that is accessed, or any of those that a device is told.
+  func isForbidden(_ output: UInt64, size: UInt64, _ request: TranslationRequest) -> Bool {
+    guard request.kind == .translationRequest else { return output >> 20 == 0xFEE }
+    let shift = max(size, 20)
+    return output >> shift == 0xFEE0_0000 >> shift
   }
 
   func denial(_ rights: Rights, _ request: TranslationRequest, isReported: Bool) -> Answer? {
     if !rights.user { return .fault(0x81, isReported: isReported) }
     if isScalable, !rights.read, !rights.write { return .fault(0x79, isReported: isReported) }
-    if request.access.writes, !rights.write { return fault(0x05, 0x85, isReported) }
-    if request.access.reads, !rights.read { return fault(0x06, 0x86, isReported) }
+    if needs(request) & 2 != 0, !rights.write { return fault(0x05, 0x85, isReported) }
+    if needs(request) & 1 != 0, !rights.read { return fault(0x06, 0x86, isReported) }
     return nil
   }
-
-  static func isInterrupt(_ output: UInt64) -> Bool { output >> 20 == 0xFEE }
 
   /// The piece of a page that the unit may keep.
   func translation(
@@ -133,7 +178,8 @@ struct TranslationOracle {
     return .translation(
       CachedTranslation(
         requester: UInt64(request.requester.rawValue), pasid: request.pasid.map { UInt64($0.rawValue) },
-        privileged: request.attributes.contains(.privileged), domain: entry.domain, addressSpace: entry.addressSpace, stages: entry.stages,
+        privileged: request.attributes.contains(.privileged), isForDevice: request.kind == .translationRequest, domain: entry.domain,
+        addressSpace: entry.addressSpace, stages: entry.stages,
         base: request.address.rawValue & ~offset, size: piece, output: output & ~offset, rights: rights, snoop: snoop, isDirty: isDirty,
         isReported: entry.isReported))
   }
@@ -151,6 +197,8 @@ struct OracleCapabilities {
   var requesterPrivilege = false
   var maximumAddressMask: UInt8 = 0
   var hostAddressWidth: UInt64 = 0
+  /// NW of translation requests counts.
+  var noWriteFlag = false
 }
 
 /// A memory of 64-bit words in one region.

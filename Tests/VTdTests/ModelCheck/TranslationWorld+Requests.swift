@@ -2,6 +2,8 @@ import Hardware
 import Translation
 import VTdArchitecture
 
+@testable import VTd
+
 /// Requests and invalidations.
 extension TranslationWorld {
   /// A random address of those that the tables map.
@@ -13,40 +15,77 @@ extension TranslationWorld {
     return chance(2) ? page | 1 << 60 : page
   }
 
-  /// Makes a random request: tells the answer, and what was allowed before it.
-  func request() -> (request: TranslationRequest, answer: Answer, allowed: [Candidate]) {
+  /// Makes a random request, straight or by a device.
+  func request() {
     if recent.count < 4 || chance(30) {
       let pasid = isScalable && chance(60) ? PASID(UInt32(pick(Self.pasids))) : nil
       recent = recent.suffix(3) + [(address(), RequesterID(UInt32(pick(Self.requesters))), pasid, pasid != nil && chance(25))]
     }
     let (page, requester, pasid, privileged) = pick(recent)
-    let kind: TranslationRequest.Kind = pasid == nil && chance(5) ? .translated : .untranslated
-    var attributes: TranslationRequest.Attributes = privileged ? .privileged : []
-    if pasid != nil, chance(3) { attributes.insert(.execute) }
-    let request = TranslationRequest(
-      pick(AccessKind.allCases), at: IOVirtualAddress(page | random.next(below: 4096)), by: requester, pasid: pasid, kind: kind,
-      attributes: attributes)
-    let allowed = oracle.candidates(for: request)
-    var response = TranslationResponse()
+    let attributes: TranslationRequest.Attributes = privileged ? .privileged : []
+    let address = IOVirtualAddress(page | random.next(below: 4096))
     now += pace == 0 ? 0 : random.next(below: pace)
-    unit.translate(request, at: SimTime(picoseconds: now), into: &response)
-    if pace == 0 { unit.settle() }
-    let answer: Answer =
-      response.fault.map { .fault($0.code, isReported: $0.isReported) } ?? .to(response.address.rawValue, snoop: response.snoop)
-    note("\(now): \(request.kind) \(request.access) of \(String(request.address.rawValue, radix: 16)) by \(requester) \(pasid.map { "PASID \($0)" } ?? "") \(attributes): \(answer)")
-    return (request, answer, allowed)
+    if let device = devices.first(where: { $0.requester == requester }), chance(70) {
+      access(pick(AccessKind.allCases), at: address, pasid: pasid, attributes, by: device)
+    } else if chance(8) {
+      let noWrite: TranslationRequest.Attributes = chance(50) ? .noWrite : []
+      ask(
+        TranslationRequest(
+          .read, at: address.alignedDown(12), length: 0, by: requester, pasid: pasid, kind: .translationRequest,
+          attributes: attributes.union(noWrite)))
+    } else {
+      let executes = pasid != nil && chance(3)
+      ask(
+        TranslationRequest(
+          pick(AccessKind.allCases), at: address, by: requester, pasid: pasid,
+          kind: pasid == nil && chance(5) ? .translated : .untranslated, attributes: executes ? attributes.union(.execute) : attributes))
+    }
   }
 
-  /// The way on which the unit has come to its answer and to what it left in memory; `nil` if there is none.
+  /// Makes a request of the unit, and checks its answer and what it leaves in memory.
+  func ask(_ request: TranslationRequest, response: UnsafeMutablePointer<TranslationResponse>? = nil) {
+    var own = TranslationResponse()
+    _ = check(request) { unit in
+      unit.translate(request, at: SimTime(picoseconds: now), into: &own)
+      response?.pointee = own
+      guard request.kind == .translationRequest else {
+        return own.fault.map { .fault($0.code, isReported: $0.isReported) } ?? .to(own.address.rawValue, snoop: own.snoop)
+      }
+      return Answer(unit.completion(of: request, own))
+    }
+  }
+
+  /// Whether an answer is one of those that are allowed; if not, it is the world's failure.
+  @discardableResult func check(_ request: TranslationRequest, _ answer: (RemappingUnit) -> Answer) -> Bool {
+    let allowed = oracle.candidates(for: request)
+    let answer = answer(unit)
+    if pace == 0 { unit.settle() }
+    note(
+      "\(now): \(request.kind) \(request.access) of \(String(request.address.rawValue, radix: 16)) by \(request.requester)"
+        + " PASID \(request.pasid.map { "\($0)" } ?? "-") \(request.attributes.rawValue): \(answer)")
+    guard let way = explanation(answer, allowed) else {
+      for candidate in allowed { note("  allowed: \(candidate.answer), by \(candidate.way.uses), flags \(candidate.way.updates)") }
+      hasFailed = true
+      return false
+    }
+    seen.note(answer, way, isCertain: allowed.count == 1)
+    oracle.commit(way)
+    return true
+  }
+
+  /// The way on which the unit has come to its answer and to what it left in memory, or all of them in one; `nil` if there is none.
   func explanation(_ answer: Answer, _ allowed: [Candidate]) -> Way? {
     let touched = allowed.flatMap { $0.way.updates.map(\.place) }
-    return allowed.first { candidate in
-      candidate.answer == answer
-        && touched.allSatisfy { place in
-          let word = candidate.way.updates.first { $0.place == place }?.word ?? oracle.memory[place]
-          return physical.view.read64(PhysicalAddress(place)) == word
-        }
-    }?.way
+    var found: Way?
+    for candidate in allowed where candidate.answer == answer {
+      let isLeft = touched.allSatisfy { place in
+        let word = candidate.way.updates.first { $0.place == place }?.word ?? oracle.memory[place]
+        return physical.view.read64(PhysicalAddress(place)) == word
+      }
+      guard isLeft else { continue }
+      if found == nil { found = candidate.way } else { found?.merge(candidate.way) }
+    }
+    return found
   }
 
   // MARK: Invalidations
@@ -80,6 +119,9 @@ extension TranslationWorld {
     let pasid = PASID(UInt32(pick(Self.pasids + [Self.requesterPASID])))
     let page = isNested && chance(30) ? Self.base | random.next(below: 9) << 12 : address()
     let range = PageRange(IOVirtualAddress(page), addressMask: pick([0, 0, 1, 2, 9, 18, 27]))
+    if !devices.isEmpty, chance(25) {
+      return submit([deviceInvalidation(pick(devices).requester, pasid, page, sizeLog2: pick([12, 13, 21, 30, 64]))])
+    }
     switch random.next(below: isScalable ? 14 : 7) {
     case 0: submit([.contextCache(pick([.global, .domain(domain)]))])
     case 1: submit([.contextCache(.device(requester, functionMask: UInt8(random.next(below: 4)), domain))])
@@ -98,9 +140,11 @@ extension TranslationWorld {
       note("\(descriptor)")
       write(Frame.queue + tail, descriptor.words[0], descriptor.words[1])
       oracle.invalidate(descriptor)
+      invalidateDevices(descriptor)
       tail = (tail + (isScalable ? 32 : 16)) & 0xFFF
     }
     unit.writeRegister(RegisterOffset.invalidationQueueTail, size: 8, tail)
+    letDevicesComplete()
   }
 
   /// Turns translation off and on, which empties every cache.

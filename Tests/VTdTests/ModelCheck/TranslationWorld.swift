@@ -1,3 +1,4 @@
+import Endpoints
 import Hardware
 import PageTables
 import Testing
@@ -8,8 +9,8 @@ import VTdArchitecture
 
 /// A small machine of a few requesters, PASIDs, domains and pages, with a unit of random caches and an oracle beside it.
 ///
-/// Software's duties are kept (VT-d rev 5.10 section 6.2.2.1): a domain id always stands for one second-stage root, width and use of flags; a domain id
-/// and PASID for one kind of translation and one first-stage root; a first-stage root for one depth and one use of EA.
+/// Software's duties are kept (VT-d rev 5.10 section 6.2.2.1): a domain id always stands for one second-stage root, width and use of flags; a
+/// domain id and PASID for one kind of translation and one first-stage root; a first-stage root for one depth and one use of EA.
 final class TranslationWorld {
   /// What requests go through.
   enum Kind: String, CaseIterable {
@@ -42,6 +43,15 @@ final class TranslationWorld {
   var recent: [(page: UInt64, requester: RequesterID, pasid: PASID?, privileged: Bool)] = []
   /// What was done, if it is to be told.
   var log: [String]?
+  var seen = Seen()
+  /// An answer was not allowed.
+  var hasFailed = false
+
+  /// Devices with translations of their own, if there are any.
+  var devices: [Endpoint<DeviceLink>] = []
+  var deviceEntries: [DeviceEntry] = []
+  /// What a device is about to do.
+  var pendingAccess: TranslationRequest?
 
   // Of each domain: AW (1 or 2) and SSADE.
   let widths: [UInt64]
@@ -54,7 +64,7 @@ final class TranslationWorld {
   // How many of a hundred entries are bad.
   var trouble: UInt64 = 1
 
-  init(_ kind: Kind, seed: UInt64, isLogging: Bool = false) throws {
+  init(_ kind: Kind, hasDevices: Bool, seed: UInt64, isLogging: Bool = false) throws {
     self.kind = kind
     var random = SplitMix64(seed: seed)
     physical = try PhysicalMemory(regions: [MemoryRegion(start: PhysicalAddress(Self.base), length: UInt64(Self.byteCount))])
@@ -71,10 +81,14 @@ final class TranslationWorld {
     choices.interruptRangeBeforePermission = capabilities.checksOutputFirst
     choices.rewalksOnDenial = random.next(below: 4) == 0
     capabilities.requesterPrivilege = kind != .legacy && random.next(below: 3) == 0
-    // First-stage pages of 1 GiB and five levels; SRS, EAFS and RPRIVS.
-    let extended = SampleDataUnit.extended | 1 << 31 | 1 << 34 | (capabilities.requesterPrivilege ? 1 << 53 : 0)
+    capabilities.noWriteFlag = random.next(below: 2) == 0
+    // First-stage pages of 1 GiB and five levels; SRS, EAFS, DIT, NWFS and RPRIVS.
+    let extended =
+      SampleDataUnit.extended | 1 << 31 | 1 << 34 | 1 << 41 | (capabilities.noWriteFlag ? 1 << 33 : 0)
+      | (capabilities.requesterPrivilege ? 1 << 53 : 0)
     let identity = UnitIdentity(
-      version: ArchitectureVersion(major: 4, minor: 0), capabilities: Capabilities(rawValue: SampleDataUnit.capabilities | 1 << 56 | 1 << 60),
+      version: ArchitectureVersion(major: 4, minor: 0),
+      capabilities: Capabilities(rawValue: SampleDataUnit.capabilities | 1 << 56 | 1 << 60),
       extended: ExtendedCapabilities(rawValue: extended), hostAddressWidth: Self.hostAddressWidth)
     capabilities.hostAddressWidth = UInt64(Self.hostAddressWidth)
     capabilities.maximumAddressMask = identity.capabilities.maximumAddressMask
@@ -82,11 +96,12 @@ final class TranslationWorld {
     oracle = TranslationOracle(
       isScalable: kind != .legacy, root: Frame.root, capabilities: capabilities,
       memory: OracleMemory(base: Self.base, byteCount: Self.byteCount))
-    pace = random.next(below: 2) == 0 ? 0 : random.next(below: 400_000)
+    pace = !hasDevices && random.next(below: 2) == 0 ? 0 : random.next(below: 400_000)
     self.random = random
     log = isLogging ? [] : nil
     build()
     trouble = 9
+    if hasDevices { connectDevices() }
     enable()
   }
 
