@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "DMATrace", targets: ["DMATrace"]),
     .library(name: "Replay", targets: ["Replay"]),
     .library(name: "Conformance", targets: ["Conformance"]),
+    .library(name: "Inspection", targets: ["Inspection"]),
     .library(name: "Reports", targets: ["Reports"]),
     .executable(name: "iommusim", targets: ["iommusim"]),
   ],
@@ -51,11 +52,12 @@ let package = Package(
     .target(
       name: "Conformance",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Machine", "Compression"]),
-    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay"]),
+    .target(name: "Inspection", dependencies: ["Hardware", "VTdArchitecture"]),
+    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay", "Inspection"]),
     .executableTarget(
       name: "iommusim",
       dependencies: [
-        "Hardware", "Machine", "DMATrace", "Replay", "Conformance", "Reports",
+        "Hardware", "VTdArchitecture", "Machine", "DMATrace", "Replay", "Conformance", "Inspection", "Reports",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -78,6 +80,7 @@ let package = Package(
       name: "ConformanceTests",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
       resources: [.copy("Corpus")]),
+    .testTarget(name: "InspectionTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "Inspection"]),
     .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],

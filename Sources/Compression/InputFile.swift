@@ -2,7 +2,7 @@ import Glibc
 
 /// A file open for reading; `-` names standard input.
 public struct InputFile: ~Copyable {
-  /// The path as given.
+  /// The path as given, or what standard input is called.
   public let path: String
   /// The size in bytes of a regular file; nil for pipes, terminals and devices, which can only be read from front to back.
   public let size: UInt64?
@@ -25,7 +25,7 @@ public struct InputFile: ~Copyable {
       close(descriptor)
       throw StreamError(.isDirectory, path: path, message: "is a directory, expected a file")
     }
-    self.path = path
+    self.path = path == "-" ? "standard input" : path
     self.descriptor = descriptor
     size = status.st_mode & S_IFMT == S_IFREG ? UInt64(max(status.st_size, 0)) : nil
   }

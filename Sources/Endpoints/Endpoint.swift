@@ -184,6 +184,7 @@ public final class Endpoint<Service: AddressTranslationService> {
     return .miss
   }
 
+  // A translation request is a read on the link, whatever the access is; NW tells that no write is meant.
   @inlinable func translationRequest(for request: TranslationRequest) -> TranslationRequest {
     var attributes = request.attributes.intersection([.privileged, .execute])
     if parameters.asksWithoutWrite, request.access == .read { attributes.insert(.noWrite) }

@@ -12,6 +12,11 @@ public protocol WalkProbe: ~Copyable {
   /// An entry of `level` was found to point to `table`; the levels so far leave `rights`.
   mutating func descended<Table: Address>(level: UInt8, table: Table, rights: AccessRights)
 
+  /// Whether it is enough to be told how many entries were read on the way through plain tables, afterwards and all at once.
+  var onlyCounts: Bool { get }
+  /// So many entries have been read one after the other, each leading to the next; told only to a probe that only counts.
+  mutating func didRead(count: UInt8)
+
   /// The second-stage translation of the page of a first-stage table if a cache has it; `address` is that of the entry of `level`.
   mutating func knownTable(_ address: GuestPhysicalAddress, level: UInt8) -> TableTranslation?
   /// The second stage is about to be walked for the first-stage entry of `level` at `address`, or, with level 0, for the page that the
@@ -26,6 +31,10 @@ public protocol WalkProbe: ~Copyable {
 }
 
 extension WalkProbe where Self: ~Copyable {
+  /// Every read is told.
+  @inlinable public var onlyCounts: Bool { false }
+  /// Does nothing.
+  @inlinable public mutating func didRead(count: UInt8) {}
   /// Knows nothing.
   @inlinable public mutating func knownTable(_ address: GuestPhysicalAddress, level: UInt8) -> TableTranslation? { nil }
   /// Begins at the root.
@@ -40,6 +49,8 @@ extension WalkProbe where Self: ~Copyable {
 @frozen public struct NoProbe: WalkProbe {
   /// A probe that observes nothing.
   @inlinable public init() {}
+  /// Nothing need be told one by one.
+  @inlinable public var onlyCounts: Bool { true }
   /// Does nothing.
   @inlinable public mutating func willRead(_ address: PhysicalAddress, level: UInt8) {}
   /// Does nothing.

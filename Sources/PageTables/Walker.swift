@@ -10,8 +10,52 @@ public enum Walker {
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView,
     probe: inout Probe
   ) -> Walk<PhysicalAddress> {
+    if !probe.onlyCounts { return walkClosely(format, from: start, for: input, demand: demand, in: memory, probe: &probe) }
+    let reached = descend(format, from: start, for: input, in: memory)
+    if let walk = plainWalk(format, from: reached, for: input, demand: demand, in: memory) {
+      probe.didRead(count: start.level)
+      return walk
+    }
+    probe.didRead(count: start.level &- reached.level)
+    return walkClosely(format, from: reached, for: input, demand: demand, in: memory, probe: &probe)
+  }
+
+  @inlinable @inline(never)
+  static func walkClosely<Format: PageTableFormat, Input: Address, Probe: WalkProbe & ~Copyable>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView,
+    probe: inout Probe
+  ) -> Walk<PhysicalAddress> {
     var space = PhysicalTableSpace()
     return walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
+  }
+
+  // What most walks are, with neither function calls nor more registers than there are. First down through plain tables, as far as they lead.
+  @inlinable @inline(__always) static func descend<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, in memory: MemoryView
+  ) -> WalkStart<PhysicalAddress> {
+    var reached = start
+    while reached.level > 1 {
+      let place = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
+      guard let entry = memory.readFlat64(place), format.isPlainTable(entry) else { break }
+      reached.rights.formIntersection(format.rights(entry, level: reached.level))
+      reached.table = format.nextTable(entry, level: reached.level)
+      reached.level &-= 1
+    }
+    return reached
+  }
+
+  // Then the leaf, if there is nothing special about it either.
+  @inlinable @inline(__always) static func plainWalk<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
+  ) -> Walk<PhysicalAddress>? {
+    let place = start.table.advanced(by: format.entryOffset(input, level: 1))
+    guard start.level == 1, let entry = memory.readFlat64(place), format.isPlainLeaf(entry, dirty: demand.dirty != .leave) else {
+      return nil
+    }
+    let page: PhysicalAddress = format.pageBase(entry, level: 1)
+    let rights = start.rights.intersection(format.rights(entry, level: 1))
+    guard demand.isMet(by: rights), !format.forbids(page) else { return nil }
+    return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
   }
 
   /// Walks tables that lie in a space of their own.

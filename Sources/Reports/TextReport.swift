@@ -25,12 +25,12 @@ public enum TextReport {
     let configuration = result.configuration
     let faulted = requests.total - requests.translated
     var lines = [
-      "trace      \(result.trace.path): \(result.trace.records.grouped) records",
+      "trace      \(result.trace.path): \(result.trace.records.counted("records"))",
       "machine    \(configuration.preset): \(configuration.iommu.rawValue), translation.stages \(configuration.stages.rawValue)",
-      "requests   \(requests.total.grouped): \(requests.reads.grouped) reads, \(requests.writes.grouped) writes, "
-        + "\(requests.atomics.grouped) atomics; \(requests.bytes.grouped) bytes in \(requests.pieces.grouped) page pieces",
+      "requests   \(requests.total.grouped): \(requests.reads.counted("reads")), \(requests.writes.counted("writes")), "
+        + "\(requests.atomics.counted("atomics")); \(requests.bytes.counted("bytes")) in \(requests.pieces.counted("page pieces"))",
       "outcome    \(requests.translated.grouped) translated, \(faulted.grouped) faulted",
-      "simulated  \(FixedPoint(result.figures.duration.picoseconds / 1000, decimals: 3)) us: "
+      "simulated  \(scaled(result.figures.duration)): "
         + "\(result.figures.requestsPerMicrosecond) requests/us, \(result.figures.gigabitsPerSecond) Gb/s",
       "host       \(result.hostSeconds) s: \(result.recordsPerSecond.grouped) records/s",
     ]
@@ -74,7 +74,7 @@ public enum TextReport {
       table.add(["  " + cache.name, percentage(counters.hits, of: counters.lookups)] + counts.map(\.grouped))
     }
     return table.lines + [
-      "  walks: \(figures.walks.grouped), which read \(figures.walkReads.grouped) table entries: \(figures.readsPerWalk) each"
+      "  walks: \(figures.walks.grouped), which read \(figures.walkReads.counted("table entries")): \(figures.readsPerWalk) each"
     ]
   }
 
@@ -114,9 +114,19 @@ public enum TextReport {
     }
   }
 
+  /// A time in the largest unit of which it has at least one, from microseconds up, with three decimals.
+  private static func scaled(_ time: SimTime) -> String {
+    switch time.picoseconds {
+    case ..<1_000_000_000: FixedPoint(time.picoseconds / 1000, decimals: 3).grouped + " us"
+    case ..<1_000_000_000_000: FixedPoint(time.picoseconds / 1_000_000, decimals: 3).grouped + " ms"
+    default: FixedPoint(time.picoseconds / 1_000_000_000, decimals: 3).grouped + " s"
+    }
+  }
+
   private static func nanoseconds(_ time: SimTime) -> String { FixedPoint(time.picoseconds, decimals: 3).description }
 
+  /// A share of a whole; there is none of nothing.
   private static func percentage(_ part: UInt64, of whole: UInt64) -> String {
-    FixedPoint(part, over: whole, times: 100, decimals: 2).description + " %"
+    whole == 0 ? "-" : FixedPoint(part, over: whole, times: 100, decimals: 2).description + " %"
   }
 }

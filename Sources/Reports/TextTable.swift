@@ -1,6 +1,9 @@
-/// A table of text for a terminal: columns aligned, the first to the left, the others to the right.
+/// A table of text for a terminal: columns aligned, some to the left (the first, if nothing else is said), the others to the right.
 struct TextTable {
   private var rows: [[String]] = []
+  private let leftAligned: Set<Int>
+
+  init(leftAligned: Set<Int> = [0]) { self.leftAligned = leftAligned }
 
   mutating func add(_ cells: [String]) { rows.append(cells) }
 
@@ -11,21 +14,10 @@ struct TextTable {
     return rows.map { row in
       var line = row.enumerated().map { column, cell in
         let padding = String(repeating: " ", count: widths[column] - cell.count)
-        return column == 0 ? cell + padding : padding + cell
+        return leftAligned.contains(column) ? cell + padding : padding + cell
       }.joined(separator: "  ")
       while line.last == " " { line.removeLast() }
       return line
-    }
-  }
-}
-
-extension UInt64 {
-  /// The number with a comma between groups of three digits.
-  var grouped: String {
-    let digits = Array(String(self))
-    return digits.indices.reduce(into: "") { text, index in
-      if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
-      text.append(digits[index])
     }
   }
 }

@@ -34,10 +34,10 @@ public struct TraceReport: Sendable {
   /// The report for people.
   public var text: String {
     var lines = [
-      "trace      \(path): \(bytes.grouped) bytes" + (blocks.map { ", \(UInt64($0).grouped) blocks" } ?? ""),
+      "trace      \(path): \(bytes.counted("bytes"))" + (blocks.map { ", \($0.counted("blocks"))" } ?? ""),
       "records    \(summary.records.grouped)" + operations.map { ", \($0.count.grouped) \($0.name)" }.joined(),
-      "time       \(microseconds(summary.firstTime)) to \(microseconds(summary.lastTime)) us",
-      "spaces     \(summary.domainCount) domains, \(summary.pasidCount) PASIDs; mappings \(header.mappings.rawValue)",
+      "time       \(microseconds(summary.firstTime).grouped) to \(microseconds(summary.lastTime).grouped) us",
+      "spaces     \(summary.domainCount.counted("domains")), \(summary.pasidCount.counted("PASIDs")); mappings \(header.mappings.rawValue)",
     ]
     let words = [("source", header.source), ("clock", header.clock), ("licence", header.licence)] + header.notes.map { ($0.key, $0.value) }
     for (key, value) in words where !value.isEmpty {

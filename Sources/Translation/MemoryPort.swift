@@ -22,6 +22,18 @@ import Hardware
     return channel.reserve(at: time) + latency
   }
 
+  /// Makes reads that each wait for the one before, the first issued at `time`, and tells when the last one's data is there.
+  @inlinable @inline(__always) public mutating func read(count: UInt8, at time: SimTime) -> SimTime {
+    reads &+= UInt64(count)
+    return channel.isUnlimited ? time + latency * UInt64(count) : queue(count: count, at: time)
+  }
+
+  @inlinable @inline(never) mutating func queue(count: UInt8, at time: SimTime) -> SimTime {
+    var time = time
+    for _ in 0..<count { time = channel.reserve(at: time) + latency }
+    return time
+  }
+
   /// Makes an atomic update that is issued at `time`, and tells when it is done.
   @inlinable public mutating func update(at time: SimTime) -> SimTime {
     updates &+= 1

@@ -52,6 +52,15 @@ import PageTables
     reads &+= 1
   }
 
+  /// Nobody wants to know what walks of the second stage come to.
+  @inlinable public var onlyCounts: Bool { !caches.pointee.second.isPresent }
+
+  /// Takes the time of reads that wait for one another.
+  @inlinable @inline(__always) public mutating func didRead(count: UInt8) {
+    time = port.pointee.read(count: count, at: time)
+    reads &+= UInt16(count)
+  }
+
   /// Takes the time of an atomic update.
   @inlinable public mutating func willUpdate(_ address: PhysicalAddress, level: UInt8) { time = port.pointee.update(at: time) }
 

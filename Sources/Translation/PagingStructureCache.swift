@@ -79,6 +79,7 @@ import PageTables
   @inlinable mutating func entry<Format: PageTableFormat, Input: Address>(
     _ format: Format, from top: UInt8, for input: Input, context: UInt64
   ) -> (entry: PagingStructureEntry, level: UInt8)? {
+    if !isPresent { return nil }
     var level: UInt8 = 2
     while level <= top {
       let tag = input.pageNumber(format.entrySizeLog2(level: level))

@@ -264,9 +264,7 @@ import PageTables
       second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
       keepsFlags: resolved.pointee.secondStageKeepsFlags, rules: resolved.pointee.nestedRules)
     let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
-    let known =
-      walkCaches.pointee.nested.isPresent
-      ? walkCaches.pointee.nested.entry(first, from: first.rootLevel, for: address, context: tag) : nil
+    let known = walkCaches.pointee.nested.entry(first, from: first.rootLevel, for: address, context: tag)
     var start = WalkStart(table: resolved.pointee.firstStageRoot, level: first.rootLevel)
     if let known { start = WalkStart(table: known.entry.guestTable, level: known.level &- 1, rights: known.entry.rights) }
     var probe = NestedProbe(

@@ -19,7 +19,7 @@ struct ConnectedDevices {
 }
 
 /// Messages between a remapping unit and devices (VT-d rev 5.10 chapter 4 and sections 7.4 to 7.8).
-extension RemappingUnit {
+extension RemappingUnit: AddressTranslationService {
   /// Connects a device: it is told what concerns any of the given requesters from now on, as long as it lives.
   public func connect(_ device: any DevicePort, requesters: [RequesterID]) {
     for requester in requesters { place.pointee.devices[requester] = device }
@@ -42,7 +42,7 @@ extension RemappingUnit {
       if fault.isReported, fault.code != 0 {
         place.pointee.control.record(
           FaultRecord(
-            address: request.address, source: request.requester, reason: FaultReason(UInt8(truncatingIfNeeded: fault.code)),
+            address: request.address, source: request.requester, reason: FaultReason(fault),
             type: .pageRequest, pasid: request.pasid, privileged: request.privileged, execute: request.execute))
       }
     }

@@ -37,7 +37,7 @@ extension RequestContextResolver {
     case .forbiddenOutput: .scalableInterruptRange
     case .updateNotCoherent: .firstStageUpdateNotSnooped
     case .updateFailed: .firstStageUpdateFailed
-    default: firstStagePermissionReason(failure.rights, request)
+    default: permissionReason(failure.rights, request)
     }
   }
 
@@ -62,16 +62,12 @@ extension RequestContextResolver {
     }
   }
 
-  // A first stage that lets a request in lets it read; what it lacks of that is U/S, which a second stage does not have.
-  private mutating func firstStagePermissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
-    let granted = rights.permissions(privileged: request.isPrivileged)
-    if granted.isDisjoint(with: .readWrite), !rights.isDisjoint(with: .anyReadOrWrite) { return .supervisorPage }
-    return permissionReason(rights, request)
-  }
-
+  // A first stage that lets a request in lets it read: where privileged requests may read, what others lack is U/S. Where they may not either,
+  // it is the second stage that refuses.
   private mutating func permissionReason(_ rights: AccessRights, _ request: TranslationRequest) -> FaultReason {
-    if lacksWrite(rights, request) { return .scalableNoWrite }
     let granted = rights.permissions(privileged: request.isPrivileged)
+    if granted.isDisjoint(with: .readWrite), rights.contains(.privilegedRead) { return .supervisorPage }
+    if lacksWrite(rights, request) { return .scalableNoWrite }
     return request.executes && granted.contains(.read) ? .noExecute : .scalableNoRead
   }
 

@@ -9,5 +9,5 @@ struct IOMMUSimCommand: ParsableCommand {
       Results go to standard output, progress and warnings to standard error. Exit status: 0 done; 1 the work was done and found failures; \
       2 bad usage or bad input; 130 interrupted.
       """,
-    subcommands: [ReplayCommand.self, TraceCommand.self, ConformCommand.self, PresetsCommand.self])
+    subcommands: [ReplayCommand.self, TraceCommand.self, ConformCommand.self, DecodeCommand.self, PresetsCommand.self])
 }

@@ -4,13 +4,9 @@ import Compression
 enum ResultOutput {
   /// Writes a text to the file `path`, or to standard output.
   static func write(_ text: String, to path: String?) throws(StreamError) {
-    do throws(StreamError) {
-      var file = try OutputFile(path: path ?? "-")
-      try Self.write(text, to: &file)
-      try file.commit()
-    } catch {
-      throw path == nil ? StreamError(error.code, path: "standard output", message: error.message) : error
-    }
+    var file = try OutputFile(path: path ?? "-")
+    try Self.write(text, to: &file)
+    try file.commit()
   }
 
   private static func write(_ text: String, to file: inout OutputFile) throws(StreamError) {

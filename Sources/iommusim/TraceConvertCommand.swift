@@ -1,5 +1,6 @@
 import ArgumentParser
 import DMATrace
+import Hardware
 
 /// `iommusim trace convert`: traces of other forms into containers.
 struct TraceConvertCommand: ParsableCommand {
@@ -44,7 +45,7 @@ struct TraceConvertCommand: ParsableCommand {
     let outcome = try conversion.convert(input, to: output)
     guard !quiet else { return }
     if let damage = outcome.damage { Diagnostics.warning("converted only what precedes damage: \(damage)") }
-    Diagnostics.write("\(output): \(outcome.records) records from \(outcome.format.rawValue)\n")
+    Diagnostics.write("\(output): \(outcome.records.counted("records")) from \(outcome.format.rawValue)\n")
     if let summary = outcome.summary { Diagnostics.write(summary.description + "\n") }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DMATrace
+import Hardware
 
 /// `iommusim trace verify`: whether traces are sound.
 struct TraceVerifyCommand: ParsableCommand {
@@ -16,9 +17,9 @@ struct TraceVerifyCommand: ParsableCommand {
       let verification = try TraceVerification(of: file)
       for finding in verification.findings { print(finding) }
       let hidden = verification.findingCount - verification.findings.count
-      if hidden > 0 { print("\(file): \(hidden) more findings") }
-      let sound = "\(verification.soundBlocks) blocks with \(verification.soundRecords) records are sound"
-      print(verification.isSound ? "\(file): \(sound)" : "\(file): \(verification.findingCount) findings; \(sound)")
+      if hidden > 0 { print("\(file): \(hidden.counted("more findings"))") }
+      let sound = "sound: \(verification.soundBlocks.counted("blocks")), \(verification.soundRecords.counted("records"))"
+      print(verification.isSound ? "\(file): \(sound)" : "\(file): \(verification.findingCount.counted("findings")); \(sound)")
       if !verification.isSound { hasFindings = true }
     }
     if hasFindings { throw ExitCode(Main.Status.failures) }

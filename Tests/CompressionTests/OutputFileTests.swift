@@ -21,6 +21,23 @@ import Testing
     #expect(directory.names == ["kept"])
   }
 
+  @Test("A file that is being written has no name, so that nothing is left behind if the program is killed")
+  func unnamed() throws {
+    var output = try OutputFile(path: directory.file("new"))
+    try [UInt8](repeating: 1, count: 200_000).withUnsafeBytes { try output.write($0) }
+    // Not every file system has files without a name.
+    let hasUnnamed = open(directory.path, 0o20_000_000 | O_DIRECTORY | O_WRONLY, 0o600) >= 0
+    #expect(directory.names.isEmpty == hasUnnamed)
+    try output.commit()
+    #expect(directory.names == ["new"])
+  }
+
+  @Test("Standard output is called that in errors")
+  func standardOutput() throws {
+    let output = try OutputFile(path: "-")
+    #expect(output.path == "standard output")
+  }
+
   @Test("A committed file replaces what was there")
   func committed() throws {
     let path = directory.file("replaced")

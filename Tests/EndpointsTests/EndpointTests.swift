@@ -51,6 +51,7 @@ import Translation
     let test = EndpointUnderTest(parameters)
     test.access(access)
     #expect(test.service.translationRequests.map { $0.attributes.contains(.noWrite) } == [access == .read])
+    #expect(test.service.translationRequests.map(\.access) == [.read])
   }
 
   @Test("A right that a cached translation lacks is asked for anew, and the new translation is kept")

@@ -1,6 +1,8 @@
+import Hardware
 import Replay
 import Reports
 import Testing
+import Translation
 
 @Suite("Text report") struct TextReportTests {
   func line(_ start: String, in text: String) throws -> [Substring] {
@@ -29,6 +31,28 @@ import Testing
     let requesters = lines.drop { !$0.hasPrefix("by requester") }.dropFirst().prefix(10).map { $0.split(separator: " ")[0] }
     #expect(
       requesters == ["00:00.0", "00:00.1", "00:00.2", "00:00.3", "00:00.4", "00:00.5", "00:00.6", "00:00.7", "00:01.0", "00:01.1"])
+  }
+
+  @Test(
+    "The simulated time is scaled, and its digits are grouped",
+    arguments: [
+      (0, "0.000 us"), (999_999_999, "999.999 us"), (1_000_000_000, "1.000 ms"), (2_345_678_900_000, "2.345 s"),
+      (12_345_678_900_000_000, "12,345.678 s"),
+    ] as [(UInt64, String)])
+  func simulatedTime(picoseconds: UInt64, text: String) throws {
+    let report = TextReport.text(try SampleResult.make { $0.figures.duration = SimTime(picoseconds: picoseconds) })
+    #expect(report.contains("simulated  \(text): "))
+  }
+
+  @Test("A cache that was never asked has no hit rate, and what there is one of is not in the plural")
+  func singulars() throws {
+    let report = TextReport.text(
+      try SampleResult.make {
+        $0.figures.caches[0].counters = CacheCounters()
+        $0.trace.records = 1
+      })
+    #expect(try line("  iotlb", in: report).joined(separator: " ") == "iotlb - 0 0 0 0 0 0 0")
+    #expect(report.contains(": 1 record\n"))
   }
 
   @Test("Parts without content are left out, damage is shown")

@@ -18,6 +18,8 @@ struct FixedResolver: ContextResolver, ~Copyable {
   /// What requests are admitted as, unless they are translated.
   var admission: Admission?
   var fault: TranslationFault?
+  /// Whole contexts of requesters that have their own.
+  var contexts: [UInt32: TranslationContext] = [:]
   let format: UnsafePointer<VTdSecondStage>
   var root = PhysicalAddress(0)
   let context = UniqueBox(TranslationContext(stages: .second, domain: 0, addressSpace: 0))
@@ -32,7 +34,7 @@ struct FixedResolver: ContextResolver, ~Copyable {
     resolutions += 1
     time += self.time
     if let fault { return .fault(fault) }
-    context.pointer.pointee = TranslationContext(
+    context.pointer.pointee = contexts[request.requester.rawValue] ?? TranslationContext(
       stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
       secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
     return .context(UnsafePointer(context.pointer))

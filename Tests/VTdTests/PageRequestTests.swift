@@ -53,8 +53,11 @@ import VTdArchitecture
     // Page requests without device-TLB contradict themselves.
     guard scenario.mode != .legacy, scenario.id != "SCT.5" else { return }
     let condition = try scenario.condition()
-    let needsPASID = condition.answer(to: .untranslated) == .none
-    for pasid in needsPASID ? [scenario.pasid] : [nil, scenario.pasid] {
+    // With PASID, without, or both, as untranslated requests meet it.
+    let meets: [PASID?] =
+      (condition.answer(to: .untranslated) != .none ? [nil] : [])
+      + (condition.answer(to: .untranslatedWithPASID) != .none ? [scenario.pasid] : [])
+    for pasid in meets.isEmpty ? [nil, scenario.pasid] : meets {
       let setting = try Setting(scenario.machine())
       let request = Self.pageRequest(
         pasid: pasid, address: scenario.address, execute: scenario.attributes.contains(.execute),

@@ -43,7 +43,7 @@ import Testing
       let path = try folder.file("unreadable", sound)
       try FileManager.default.setAttributes([.posixPermissions: 0], ofItemAtPath: path)
       return (path, "Permission denied")
-    case .text: return (try folder.file("text", "0 read requester=00:01.0 address=0x1000 length=64\n"), "expected a zstd frame")
+    case .text: return (try folder.file("text", "0 read requester=00:01.0 address=0x1000 length=64\n"), "trace convert --from text")
     }
   }
 

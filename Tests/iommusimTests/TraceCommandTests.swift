@@ -16,7 +16,7 @@ import Testing
     #expect(try Program("trace", "cat", trace, "--format", form, "--output", listing).status == 0)
     let conversion = try Program("trace", "convert", "--from", form, listing, "--output", back)
     #expect((conversion.status, conversion.output) == (0, ""))
-    #expect(conversion.errors == "\(back): 70000 records from \(form)\n")
+    #expect(conversion.errors == "\(back): 70,000 records from \(form)\n")
     let hashes = try [trace, back].map { try info($0)["content_hash"] as? String }
     #expect(hashes[0] == hashes[1])
     #expect(hashes[0]?.hasPrefix("0x") ?? false)
@@ -66,7 +66,7 @@ import Testing
     let folder = try Folder()
     let trace = try folder.trace()
     let sound = try Program("trace", "verify", trace)
-    #expect((sound.status, sound.output, sound.errors) == (0, "\(trace): 1 blocks with 20000 records are sound\n", ""))
+    #expect((sound.status, sound.output, sound.errors) == (0, "\(trace): sound: 1 block, 20,000 records\n", ""))
     var bytes = [UInt8](try Data(contentsOf: URL(filePath: trace)))
     bytes[bytes.count / 2] ^= 1
     let damaged = try folder.file("damaged", bytes)
@@ -74,9 +74,9 @@ import Testing
     #expect(run.status == 1)
     #expect(run.errors.isEmpty)
     let lines = run.output.split(separator: "\n")
-    #expect(lines.first == "\(trace): 1 blocks with 20000 records are sound")
+    #expect(lines.first == "\(trace): sound: 1 block, 20,000 records")
     #expect(lines.dropFirst().first?.hasPrefix("\(damaged): block 0") ?? false)
-    #expect(lines.last == "\(damaged): 1 findings; 0 blocks with 0 records are sound")
+    #expect(lines.last == "\(damaged): 1 finding; sound: 0 blocks, 0 records")
   }
 
   @Test("What is no trace cannot be verified")

@@ -67,7 +67,9 @@ import Testing
     #expect(run.errors.isEmpty, "\(run.errors)")
   }
 
-  @Test("Results that cannot be written are an error", arguments: [["presets"], ["replay"], ["trace", "info"], ["trace", "verify"]])
+  @Test(
+    "Results that cannot be written are an error",
+    arguments: [["presets"], ["replay"], ["trace", "info"], ["trace", "verify"], ["trace", "cat"]])
   func fullDisk(verb: [String]) throws {
     let folder = try Folder()
     let arguments = verb == ["presets"] ? verb : verb + [try folder.trace(records: 10)]

@@ -44,6 +44,7 @@ enum BenchmarkError: Error, CustomStringConvertible {
   case cannotRun(path: String, reason: String)
   case failed(command: String, status: Int32)
   case unexpectedReport(path: String, reason: String)
+  case interrupted
 
   var description: String {
     switch self {
@@ -55,6 +56,7 @@ enum BenchmarkError: Error, CustomStringConvertible {
     case .cannotRun(let path, let reason): "\(path): cannot be run: \(reason)"
     case .failed(let command, let status): "'\(command)' ended with status \(status), expected 0"
     case .unexpectedReport(let path, let reason): "\(path): \(reason)"
+    case .interrupted: "interrupted"
     }
   }
 }

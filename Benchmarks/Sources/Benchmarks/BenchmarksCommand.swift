@@ -6,7 +6,7 @@ import Foundation
 @main struct BenchmarksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmarks", abstract: "Measure the hot paths of iommusim beside the same work in C.",
-    discussion: "Exit status: 0 done; 1 something failed, or with --check a limit was exceeded.")
+    discussion: "Exit status: 0 done; 1 something failed, or with --check a limit was exceeded; 130 interrupted.")
 
   enum Format: String, ExpressibleByArgument, CaseIterable {
     case text, json
@@ -39,17 +39,24 @@ import Foundation
   }
 
   func run() throws {
+    Interrupt.catchSignals()
     let folder = try FileManager.default.url(
       for: .itemReplacementDirectory, in: .userDomainMask, appropriateFor: FileManager.default.temporaryDirectory, create: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     var suite = try Suite(records: records, operations: operations, folder: folder, iommusim: Program(path: iommusim))
     var report = Report(rounds: rounds, benchmarks: [])
     if format == .text { print(Report.heading) }
-    for name in Suite.names where chosen.isEmpty || chosen.contains(name) {
-      var benchmark = try suite.benchmark(name)
-      let measurement = try Self.measure(&benchmark, rounds: rounds)
-      if format == .text { print(Report.text(measurement)) }
-      report.benchmarks.append(measurement)
+    do {
+      for name in Suite.names where chosen.isEmpty || chosen.contains(name) {
+        var benchmark = try suite.benchmark(name)
+        let measurement = try Self.measure(&benchmark, rounds: rounds)
+        if format == .text { print(Report.text(measurement)) }
+        report.benchmarks.append(measurement)
+      }
+    } catch {
+      // The program that was running has been interrupted too, and ended with a status that says so.
+      if Interrupt.hasCome { throw ExitCode(130) }
+      throw error
     }
     if format == .json { print(try report.json()) }
     if check, !report.benchmarks.allSatisfy(\.keepsLimits) { throw ExitCode.failure }

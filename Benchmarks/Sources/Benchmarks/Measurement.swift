@@ -24,6 +24,7 @@ struct Measurement: Encodable {
     var swift: [Double] = []
     var yardstick: [Double] = []
     for round in 0...rounds {
+      guard !Interrupt.hasCome else { throw BenchmarkError.interrupted }
       let pair: (swift: Run, yardstick: Run)
       if round.isMultiple(of: 2) {
         let first = try Run { try benchmark.runYardstick() }

@@ -83,10 +83,14 @@ struct FrameReader: ~Copyable {
       let filled = try fill(target, at: offset)
       let bytes = UnsafeRawBufferPointer(rebasing: target[..<filled])
       guard ZstdFrame.begins(bytes) || (filled < 4 && bytes.elementsEqual(Self.magic.prefix(filled))) else {
-        let start = bytes.prefix(4).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+        let start = bytes.prefix(4)
+        let found = start.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+        let isText =
+          block == nil && start.count == 4 && start.allSatisfy { (0x20..<0x7F).contains($0) || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }
         throw TraceError(
           block == nil ? .notATrace : .damaged, path: path, block: block, byteOffset: offset,
-          message: "expected a zstd frame (28 b5 2f fd), found \(start)")
+          message: "expected a zstd frame (28 b5 2f fd), found \(found)"
+            + (isText ? "; 'iommusim trace convert --from text' makes a container of a trace in text form" : ""))
       }
       switch ZstdFrame.extent(of: bytes) {
       case .complete(let length):

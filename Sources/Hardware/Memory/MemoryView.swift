@@ -39,6 +39,13 @@
     location(PhysicalAddress(address.rawValue & ~7)).map { UInt64(littleEndian: $0.load(as: UInt64.self)) }
   }
 
+  /// The 64-bit word at `address`, a multiple of 8, if it lies in the first flat region; `nil` says nothing about the word.
+  @inlinable @inline(__always) public func readFlat64(_ address: PhysicalAddress) -> UInt64? {
+    let offset = address.rawValue &- flatStart
+    guard offset <= flatLast else { return nil }
+    return UInt64(littleEndian: flatBase.load(fromByteOffset: Int(truncatingIfNeeded: offset), as: UInt64.self))
+  }
+
   /// The 32-bit word at `address`, which is taken down to a multiple of 4; `nil` if the read aborts.
   @inlinable public func read32(_ address: PhysicalAddress) -> UInt32? {
     sparseLocation(PhysicalAddress(address.rawValue & ~3), count: 4).map { UInt32(littleEndian: $0.load(as: UInt32.self)) }

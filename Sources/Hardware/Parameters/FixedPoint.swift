@@ -38,6 +38,13 @@ public struct FixedPoint: Hashable, Sendable, CustomStringConvertible {
     return padded.dropLast(decimals) + "." + padded.suffix(decimals)
   }
 
+  /// All places, with a comma between groups of three digits before the point, as in `1,234.500`.
+  public var grouped: String {
+    guard decimals > 0 else { return digits.grouped }
+    let unit = Self.power(decimals)
+    return (digits / unit).grouped + description.suffix(decimals + 1)
+  }
+
   /// Without zeros at the end, as in `2.5` or `2`.
   public var shortest: String {
     guard decimals > 0 else { return description }

@@ -111,7 +111,11 @@ import Testing
       ([], TraceError.Code.notATrace, "byte 0: file is empty, expected a trace"),
       (Array("PK".utf8), .notATrace, "byte 0: expected a zstd frame (28 b5 2f fd), found 50 4b"),
       ([0x28, 0xB5], .truncated, "byte 2: file ends in the middle of a frame"),
-      (Array("#!/bin/sh\n".utf8), .notATrace, "byte 0: expected a zstd frame (28 b5 2f fd), found 23 21 2f 62"),
+      (
+        Array("#!/bin/sh\n".utf8), .notATrace,
+        "byte 0: expected a zstd frame (28 b5 2f fd), found 23 21 2f 62; 'iommusim trace convert --from text' makes a container of a trace in "
+          + "text form"
+      ),
       ((try? frame("something else\n")) ?? [], .notATrace, "byte 0: header line 1: expected 'dmatrace 1', found 'something else'"),
       (
         (try? frame("dmatrace 2\n\n")) ?? [], .unsupported,

@@ -1,7 +1,7 @@
 /// Finds what somebody who mistyped a name meant.
-enum NearestName {
+public enum NearestName {
   /// The name of the fewest edits (a character inserted, removed, replaced, or swapped with the next) away from `name`; the first of several.
-  static func to(_ name: String, among names: [String]) -> String? {
+  public static func to(_ name: String, among names: [String]) -> String? {
     names.min { distance($0, name) < distance($1, name) }
   }
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Machine
+@testable import Hardware
 
 @Suite("The nearest name") struct NearestNameTests {
   @Test(
