@@ -93,6 +93,8 @@ struct CachedTranslation: Equatable {
   let base: UInt64
   let size: UInt64
   let output: UInt64
+  /// The size of the whole page, which devices are told that ask while the walk is under way.
+  let pageSize: UInt64
   let rights: Rights
   let snoop: Bool
   /// A write needs no dirty flag any more.

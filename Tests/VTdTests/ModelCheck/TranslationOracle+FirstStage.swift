@@ -180,7 +180,9 @@ extension TranslationOracle {
     if written || leaf.flagged != leaf.word, let answer = updateFault(location, entry) {
       return add(answer, location.way, to: &candidates)
     }
-    let use = PageUse.access(request, largest: leaf.size, mayWrite: leaf.rights.write)
+    // What cannot be marked here is not marked below either.
+    let mayMark = leaf.word & 1 << 6 != 0 || updateFault(location, entry) == nil
+    let use = PageUse.access(request, largest: leaf.size, mayWrite: leaf.rights.write && mayMark)
     for walk in walkSecondStage(entry, for: leaf.output, needs: needs(request), use, location.way) {
       guard walk.failure == nil else {
         add(fault(walk, request, entry.isReported), walk.way, to: &candidates)

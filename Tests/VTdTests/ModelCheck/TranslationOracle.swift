@@ -51,8 +51,10 @@ struct TranslationOracle {
         && (entry.isDirty || !marks(request, entry.rights.write))
       {
         let output = entry.output | address & ((1 << entry.size) - 1)
-        let answer = finish(output, size: entry.size, entry.rights, entry.snoop, request, isReported: entry.isReported)
-        add(Candidate(answer: answer, way: Way(uses: .translation)), to: &candidates)
+        for size in isForDevice && entry.pageSize != entry.size ? [entry.size, entry.pageSize] : [entry.size] {
+          let answer = finish(output, size: size, entry.rights, entry.snoop, request, isReported: entry.isReported)
+          add(Candidate(answer: answer, way: Way(uses: .translation)), to: &candidates)
+        }
       }
     }
     for (context, way) in contexts(of: requester, &candidates) {
@@ -180,7 +182,8 @@ struct TranslationOracle {
         requester: UInt64(request.requester.rawValue), pasid: request.pasid.map { UInt64($0.rawValue) },
         privileged: request.attributes.contains(.privileged), isForDevice: request.kind == .translationRequest, domain: entry.domain,
         addressSpace: entry.addressSpace, stages: entry.stages,
-        base: request.address.rawValue & ~offset, size: piece, output: output & ~offset, rights: rights, snoop: snoop, isDirty: isDirty,
+        base: request.address.rawValue & ~offset, size: piece, output: output & ~offset, pageSize: size, rights: rights, snoop: snoop,
+        isDirty: isDirty,
         isReported: entry.isReported))
   }
 }
