@@ -36,7 +36,7 @@ let package = Package(
     .target(
       name: "Machine",
       dependencies: [
-        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "HostDrivers",
+        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "Endpoints", "HostDrivers",
         .product(name: "Yams", package: "Yams"),
       ],
       resources: [.embedInCode("Presets")]),
@@ -46,14 +46,15 @@ let package = Package(
     .target(
       name: "Replay",
       dependencies: [
-        "Hardware", "PageTables", "Translation", "VTd", "HostDrivers", "Machine", "DMATrace",
+        "Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Endpoints", "HostDrivers", "Machine", "DMATrace",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     .target(
       name: "Conformance",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Machine", "Compression"]),
     .target(name: "Inspection", dependencies: ["Hardware", "VTdArchitecture"]),
-    .target(name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "Machine", "Replay", "Inspection"]),
+    .target(
+      name: "Reports", dependencies: ["Hardware", "Translation", "VTdArchitecture", "VTd", "Machine", "Replay", "Inspection"]),
     .executableTarget(
       name: "iommusim",
       dependencies: [
@@ -74,14 +75,17 @@ let package = Package(
     .testTarget(name: "CompressionTests", dependencies: ["Compression"]),
     .testTarget(name: "DMATraceTests", dependencies: ["DMATrace"], resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "ReplayTests", dependencies: ["Hardware", "Compression", "Translation", "Machine", "DMATrace", "Replay"],
+      name: "ReplayTests",
+      dependencies: [
+        "Hardware", "PageTables", "Compression", "Translation", "VTdArchitecture", "VTd", "HostDrivers", "Machine", "DMATrace", "Replay",
+      ],
       resources: [.copy("Fixtures")]),
     .testTarget(
       name: "ConformanceTests",
       dependencies: ["Hardware", "PageTables", "Translation", "VTdArchitecture", "VTd", "Compression", "Conformance"],
       resources: [.copy("Corpus")]),
     .testTarget(name: "InspectionTests", dependencies: ["Hardware", "PageTables", "VTdArchitecture", "Inspection"]),
-    .testTarget(name: "ReportsTests", dependencies: ["Reports"]),
+    .testTarget(name: "ReportsTests", dependencies: ["DMATrace", "Reports"]),
     .testTarget(name: "iommusimTests", dependencies: ["iommusim"]),
   ],
   swiftLanguageModes: [.v6]

@@ -32,6 +32,9 @@
   /// Whether this is an access of a device to memory.
   @inlinable public var isAccess: Bool { rawValue <= 4 }
 
+  /// Whether a device asks something of an IOMMU: an access to memory, a translation, a page.
+  @inlinable public var isDeviceRequest: Bool { rawValue <= 6 }
+
   /// The name used in text, CSV and JSON.
   public var name: StaticString {
     switch self {

@@ -7,8 +7,8 @@ import Hardware
 /// | operation | fields |
 /// |---|---|
 /// | accesses | requester, PASID, address, length; `physical` where the source shows what the address was translated to |
-/// | translation request | requester, PASID, address, length (what the device asks for) |
-/// | page request | requester, PASID, address, permissions wanted, group, attributes (`last`) |
+/// | translation request | requester, PASID, address, length (what the device asks for), attributes (`noWrite`) |
+/// | page request | requester, PASID, address, permissions wanted, group, attributes (`last`); `last` with a PASID and without permissions is a stop marker |
 /// | interrupt | requester, address and `value` of the message |
 /// | map | domain, address, length, physical, permissions |
 /// | unmap | domain, address, length |

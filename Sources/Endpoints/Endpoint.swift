@@ -188,6 +188,7 @@ public final class Endpoint<Service: AddressTranslationService> {
   @inlinable func translationRequest(for request: TranslationRequest) -> TranslationRequest {
     var attributes = request.attributes.intersection([.privileged, .execute])
     if parameters.asksWithoutWrite, request.access == .read { attributes.insert(.noWrite) }
+    // On the link a translation request is a read, whatever the access.
     return TranslationRequest(
       .read, at: request.address.alignedDown(PageSizeLog2.size4K), length: 0, by: requester, pasid: request.pasid,
       kind: .translationRequest, attributes: attributes)

@@ -31,12 +31,13 @@ public struct EndpointParameters: Hashable, Sendable {
   public init() {}
 
   /// What is wrong with these parameters, each with the name of the parameter.
-  public var problems: [(parameter: String, problem: String)] { cache.problem.map { [("atc", $0)] } ?? [] }
+  public var problems: [(parameter: String, problem: String)] { cache.problem.map { [("device_tlb", $0)] } ?? [] }
 
   /// All parameters of a device.
   public static let parameters: [Parameter<Self>] =
-    CacheGeometry.parameters.lifted(to: \Self.cache, under: "atc") + [
-      Parameter("atc.largest_page_log2", "logarithm of the largest page that an entry holds", \Self.largestPageLog2, .integer(12...63)),
+    CacheGeometry.parameters.lifted(to: \Self.cache, under: "device_tlb") + [
+      Parameter(
+        "device_tlb.largest_page_log2", "logarithm of the largest page that an entry holds", \Self.largestPageLog2, .integer(12...63)),
       Parameter("asks_without_write", "translations for reads are asked for without write permission", \Self.asksWithoutWrite, .flag),
       Parameter("sends_pasid_when_translated", "translated requests carry their PASID", \Self.sendsPASIDWhenTranslated, .flag),
       Parameter("link", "way of translated requests: past the IOMMU's checks with cxl_cache", \Self.link, .choice()),

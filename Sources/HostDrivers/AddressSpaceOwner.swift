@@ -13,8 +13,13 @@ public struct AddressSpace: RawRepresentable, Hashable, Sendable, CustomStringCo
 
 /// What translates in an address space.
 public enum AddressSpaceKind: Hashable, Sendable {
+  /// The first stage, through tables that the owner builds.
+  case firstStage
   /// The second stage, through tables that the owner builds.
   case secondStage
+  /// Both: a first stage whose tables the owner builds in guest physical memory, and the second stage of the given address space, which turns
+  /// guest physical addresses into physical ones.
+  case nested(parent: AddressSpace)
   /// Nothing: addresses pass unchanged.
   case passThrough
 }
@@ -29,7 +34,15 @@ public protocol AddressSpaceOwner: AnyObject {
   /// - Parameter domain: The number that hardware shall tag its translations with (VT-d: domain id); `nil` leaves the choice to the owner.
   func makeAddressSpace(_ kind: AddressSpaceKind, domain: UInt32?) throws(HostDriverError) -> AddressSpace
 
-  /// Ends an address space that nobody is attached to any more.
+  /// Makes an address space of both stages, of whose first stage somebody else owns the tables: nothing can be mapped in it, and whoever changes
+  /// the tables says so with `forget`.
+  ///
+  /// - Parameters:
+  ///   - parent: The second-stage address space that turns the guest's physical addresses into those of the machine.
+  ///   - domain: As for `makeAddressSpace`.
+  func bind(_ table: GuestPageTable, over parent: AddressSpace, domain: UInt32?) throws(HostDriverError) -> AddressSpace
+
+  /// Ends an address space that nobody is attached to any more, and that is no parent.
   func removeAddressSpace(_ space: AddressSpace) throws(HostDriverError)
 
   /// Routes a device's requests into an address space: those without PASID, or those with the given one.
@@ -46,11 +59,25 @@ public protocol AddressSpaceOwner: AnyObject {
     largestPageLog2: UInt8
   ) throws(HostDriverError)
 
+  /// Maps `length` bytes from `iova` on, in an address space of both stages, to the guest physical ones from `target` on; replaces what is mapped
+  /// there. Where these lie in the machine is the parent's business.
+  func map(
+    _ iova: IOVirtualAddress, to target: GuestPhysicalAddress, length: UInt64, permissions: Permissions, in space: AddressSpace,
+    largestPageLog2: UInt8
+  ) throws(HostDriverError)
+
   /// Unmaps whatever is mapped in the `length` bytes from `iova` on.
   ///
   /// - Returns: The bytes that were mapped.
   @discardableResult
   func unmap(_ iova: IOVirtualAddress, length: UInt64, in space: AddressSpace) throws(HostDriverError) -> UInt64
+
+  /// Makes hardware forget what it knows of `length` bytes from `iova` on, because somebody has changed tables that the owner does not build.
+  ///
+  /// - Parameters:
+  ///   - length: In bytes; `nil` is everything.
+  ///   - leafOnly: Only entries that map pages have changed, no pointer to a table.
+  func forget(_ iova: IOVirtualAddress, length: UInt64?, in space: AddressSpace, leafOnly: Bool) throws(HostDriverError)
 
   /// Does now whatever invalidation has been put off.
   func flush() throws(HostDriverError)
@@ -67,5 +94,27 @@ extension AddressSpaceOwner {
     _ iova: IOVirtualAddress, to target: PhysicalAddress, length: UInt64, permissions: Permissions, in space: AddressSpace
   ) throws(HostDriverError) {
     try map(iova, to: target, length: length, permissions: permissions, in: space, largestPageLog2: 63)
+  }
+
+  /// Maps to guest physical addresses with the largest pages that fit.
+  public func map(
+    _ iova: IOVirtualAddress, to target: GuestPhysicalAddress, length: UInt64, permissions: Permissions, in space: AddressSpace
+  ) throws(HostDriverError) {
+    try map(iova, to: target, length: length, permissions: permissions, in: space, largestPageLog2: 63)
+  }
+
+  /// Gives a guest memory: maps its physical addresses from `guest` on to those from `target` on, in the second-stage address space that is the
+  /// parent of the guest's own.
+  public func map(
+    _ guest: GuestPhysicalAddress, to target: PhysicalAddress, length: UInt64, permissions: Permissions, in parent: AddressSpace,
+    largestPageLog2: UInt8 = 63
+  ) throws(HostDriverError) {
+    try map(
+      IOVirtualAddress(guest.rawValue), to: target, length: length, permissions: permissions, in: parent, largestPageLog2: largestPageLog2)
+  }
+
+  /// Binds a first stage whose hardware tag the owner chooses.
+  public func bind(_ table: GuestPageTable, over parent: AddressSpace) throws(HostDriverError) -> AddressSpace {
+    try bind(table, over: parent, domain: nil)
   }
 }

@@ -11,6 +11,20 @@ public protocol HostDriver: AddressSpaceOwner {
   /// Reads and clears every fault record of the unit, and hands out what has been read since the last call, oldest first.
   func takeFaults() -> [HostFault]
 
+  /// Says which of a device's PCIe capabilities the unit shall serve; those of an attached device change at once.
+  ///
+  /// Enable a service here before the device uses it, and stop the device before it is taken away.
+  func enable(_ services: DeviceServices, for requester: RequesterID) throws(HostDriverError)
+
+  /// Whoever resolves page requests; without, every group is answered as invalid.
+  var pageFaultHandler: (any PageFaultHandler)? { get set }
+
+  /// Reads the page requests that are waiting, and answers those groups that are complete.
+  func handlePageRequests() throws(HostDriverError)
+
+  /// Answers a group whose handler had said `pending`.
+  func answer(_ group: PageRequestGroup.Identity, with resolution: PageFaultResolution) throws(HostDriverError)
+
   /// When something that was put off becomes due; `never` if nothing is.
   var nextDue: SimTime { get }
 
@@ -86,6 +100,8 @@ public struct DriverActivity: Hashable, Sendable {
   public var domainInvalidations: UInt64 = 0
   /// Invalidations of a range of pages.
   public var pageInvalidations: UInt64 = 0
+  /// Invalidations of device-TLBs, of any scope.
+  public var deviceTLBInvalidations: UInt64 = 0
   /// Times the driver waited for invalidations to complete.
   public var waits: UInt64 = 0
   /// Deferred flushes, of one domain or of all.
@@ -98,6 +114,17 @@ public struct DriverActivity: Hashable, Sendable {
   public var faultOverflows: UInt64 = 0
   /// Fault records dropped because nobody took them.
   public var droppedFaults: UInt64 = 0
+
+  /// Page requests read, stop markers left out.
+  public var pageRequests: UInt64 = 0
+  /// Stop markers read.
+  public var stopMarkers: UInt64 = 0
+  /// Groups of page requests answered.
+  public var pageGroupResponses: UInt64 = 0
+  /// Page requests dropped unanswered: of groups cut short by an overflow, or more than the driver keeps of unfinished groups.
+  public var droppedPageRequests: UInt64 = 0
+  /// Times a unit had more page requests than its queue took.
+  public var pageRequestOverflows: UInt64 = 0
 
   /// Nothing done yet.
   public init() {}

@@ -11,8 +11,13 @@ public final class Machine {
   public let unit: RemappingUnit
   /// The driver of the unit; it has brought the unit up.
   public let driver: VTdDriver
+  /// The devices that have device-TLBs.
+  public let devices: Devices
   /// The memory; tables and queues are backed, the frames that devices access are not, because a replay moves no data.
   public let memory: PhysicalMemory
+
+  /// The memory that the driver keeps its tables in.
+  public var tables: TableMemory { bus.tables }
 
   private let bus: MachineBus
   private var dataFrames: FrameAllocator
@@ -22,7 +27,10 @@ public final class Machine {
   /// - Parameters:
   ///   - configuration: What to build; its `problems` must be empty.
   ///   - recordedInvalidations: The driver makes no invalidations of its own.
-  public init(_ configuration: MachineConfiguration, recordedInvalidations: Bool = false) throws(MachineError) {
+  ///   - watch: Told of what the driver writes to memory, if somebody wants to know.
+  public init(
+    _ configuration: MachineConfiguration, recordedInvalidations: Bool = false, watch: WriteWatch? = nil
+  ) throws(MachineError) {
     self.configuration = configuration
     if let problem = configuration.problems.first { throw .configuration(key: problem.key, problem: problem.problem) }
     let width = UInt64(configuration.vtd.hostAddressWidth)
@@ -44,7 +52,10 @@ public final class Machine {
     } catch {
       throw .unit("\(error)")
     }
-    bus = MachineBus(unit: unit, memory: memory.view, tables: TableMemory(tables, in: memory.view))
+    devices = Devices(unit, configuration.endpoints)
+    var view = memory.view
+    if let watch { view = memory.view(watchedBy: watch) }
+    bus = MachineBus(unit: unit, devices: devices, memory: view, tables: TableMemory(tables, in: view))
     driver = VTdDriver(bus: bus, configuration: Self.decisions(configuration, recordedInvalidations: recordedInvalidations))
     do {
       try driver.bringUp()
@@ -61,11 +72,13 @@ public final class Machine {
     var decisions = VTdDriverConfiguration()
     switch configuration.stages {
     case .legacy: decisions.mode = .legacy
-    case .second: decisions.mode = .scalable
+    case .second, .first, .nested: decisions.mode = .scalable
     case .passThrough: decisions.mode = .automatic
     }
     decisions.hostAddressWidth = Int(configuration.vtd.hostAddressWidth)
     decisions.secondStageLevels = configuration.tableLevels.map { UInt8(clamping: $0) }
+    decisions.firstStageLevels = configuration.firstStageLevels.map { UInt8(clamping: $0) }
+    decisions.supervisorRequests = configuration.driver.supervisorRequests
     if recordedInvalidations {
       decisions.policy = .recorded
     } else {

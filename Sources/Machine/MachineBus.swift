@@ -8,9 +8,11 @@ final class MachineBus: HostBus {
   let memory: MemoryView
   let tables: TableMemory
   private let unit: RemappingUnit
+  private let devices: Devices
 
-  init(unit: RemappingUnit, memory: MemoryView, tables: TableMemory) {
+  init(unit: RemappingUnit, devices: Devices, memory: MemoryView, tables: TableMemory) {
     self.unit = unit
+    self.devices = devices
     self.memory = memory
     self.tables = tables
   }
@@ -22,6 +24,12 @@ final class MachineBus: HostBus {
   func writeRegister32(_ offset: UInt64, _ value: UInt32) { unit.writeRegister(offset, size: 4, UInt64(value)) }
   func writeRegister64(_ offset: UInt64, _ value: UInt64) { unit.writeRegister(offset, size: 8, value) }
 
-  // Commands complete within the write that starts them: a state that is not there now will not come.
-  func pause() -> Bool { false }
+  // Commands complete within the write that starts them: only devices take their time, to complete invalidations, or the unit to give them up.
+  func pause() -> Bool {
+    let next = min(devices.nextCompletion, unit.nextInvalidationTimeout ?? .never)
+    guard next != .never else { return false }
+    unit.advance(to: next)
+    devices.advance(to: next)
+    return true
+  }
 }

@@ -36,6 +36,13 @@ import Hardware
     self.keepsFlags = keepsFlags
     self.rules = rules
   }
+
+  /// What the read of a first-stage entry demands.
+  @inlinable var tableDemand: WalkDemand {
+    WalkDemand(
+      rights: keepsFlags ? [.unprivilegedRead, .unprivilegedWrite] : .unprivilegedRead,
+      dirty: keepsFlags && rules.contains(.tableReadsSetDirty) ? .set : .leave)
+  }
 }
 
 /// Guest physical memory, which a second stage translates: every entry, and the page that is found at last, takes a walk of its tables.
@@ -57,9 +64,7 @@ import Hardware
   /// The space that a second stage translates.
   @inlinable public init(_ stage: NestedStage<Format>) {
     self.stage = stage
-    tableDemand = WalkDemand(
-      rights: stage.keepsFlags ? [.unprivilegedRead, .unprivilegedWrite] : .unprivilegedRead,
-      dirty: stage.keepsFlags && stage.rules.contains(.tableReadsSetDirty) ? .set : .leave)
+    tableDemand = stage.tableDemand
   }
 
   /// Rules about outputs apply to what the second stage makes of them.
@@ -141,7 +146,7 @@ import Hardware
   }
 
   // Missing rights on a table have names of their own; whatever else is wrong with the second stage is reported as such.
-  @usableFromInline mutating func refuseTable(_ walk: Walk<PhysicalAddress>) {
+  @inlinable mutating func refuseTable(_ walk: Walk<PhysicalAddress>) {
     second = walk
     guard walk.status == .permission else { return refuse(walk.status, .secondForTable) }
     let isReadable = walk.rights.contains(.unprivilegedRead)

@@ -33,6 +33,24 @@ import Hardware
     forcesSnoop = false
   }
 
+  // Both stages have found a page.
+  @inlinable init<First: PageTableFormat, Second: PageTableFormat, Input: Address>(
+    _ first: Walk<GuestPhysicalAddress>, _ second: Walk<PhysicalAddress>, _ format: First, _ stage: NestedStage<Second>, for input: Input
+  ) {
+    let firstSize = format.entrySizeLog2(level: first.level)
+    let secondSize = stage.format.entrySizeLog2(level: second.level)
+    let guest = first.page.advanced(by: input.pageOffset(firstSize))
+    status = .translated
+    self.stage = .first
+    self.first = first
+    self.second = second
+    sizeLog2 = min(firstSize, secondSize)
+    page = second.page.advanced(by: guest.pageOffset(secondSize)).alignedDown(sizeLog2)
+    rights = first.rights.intersection(second.rights)
+    needsDirtyUpdate = format.needsDirtyUpdate(first.entry) || stage.format.needsDirtyUpdate(second.entry)
+    forcesSnoop = stage.format.forcesSnoop(second.entry)
+  }
+
   /// Why this walk failed.
   ///
   /// - Parameters:
@@ -59,22 +77,57 @@ public enum NestedWalker {
     _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
     demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> NestedWalk {
+    if probe.onlyCountsBothStages, let plain = plainWalk(format, from: start, through: stage, for: input, demand: demand, in: memory) {
+      probe.didRead(count: start.level &* (stage.root.level &+ 1) &+ stage.root.level)
+      return plain
+    }
+    return walkClosely(format, from: start, through: stage, for: input, demand: demand, in: memory, probe: &probe)
+  }
+
+  // What most nested walks are, with neither function calls nor more registers than there are: plain entries only, and small pages. Where
+  // anything asks for a closer look nothing has been touched yet.
+  @inlinable @inline(__always) static func plainWalk<First: PageTableFormat, Second: PageTableFormat, Input: Address>(
+    _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
+    demand: WalkDemand, in memory: MemoryView
+  ) -> NestedWalk? {
+    let tableDemand = stage.tableDemand
+    var reached = start
+    while true {
+      let address = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
+      let way = Walker.descend(stage.format, from: stage.root, for: address, in: memory)
+      guard let host = Walker.plainWalk(stage.format, from: way, for: address, demand: tableDemand, in: memory) else { return nil }
+      let place = host.page.advanced(by: address.pageOffset(12))
+      guard let entry = memory.readFlat64(place) else { return nil }
+      if reached.level == 1 {
+        guard demand.dirty != .setIfWritable, format.isPlainLeaf(entry, dirty: demand.dirty == .set) else { return nil }
+        let page: GuestPhysicalAddress = format.pageBase(entry, level: 1)
+        let output = page.advanced(by: input.pageOffset(12))
+        let rights = reached.rights.intersection(format.rights(entry, level: 1))
+        guard demand.isMet(by: rights), output.rawValue <= stage.lastAddress else { return nil }
+        let first = Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
+        let way = Walker.descend(stage.format, from: stage.root, for: output, in: memory)
+        guard let second = Walker.plainWalk(stage.format, from: way, for: output, demand: demand, in: memory) else { return nil }
+        return NestedWalk(first, second, format, stage, for: input)
+      }
+      let next: GuestPhysicalAddress = format.nextTable(entry, level: reached.level)
+      guard format.isPlainTable(entry), next.rawValue <= stage.lastAddress else { return nil }
+      reached.rights.formIntersection(format.rights(entry, level: reached.level))
+      reached.table = next
+      reached.level &-= 1
+    }
+  }
+
+  @inlinable @inline(never)
+  static func walkClosely<First: PageTableFormat, Second: PageTableFormat, Input: Address, Probe: WalkProbe & ~Copyable>(
+    _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
+    demand: WalkDemand, in memory: MemoryView, probe: inout Probe
+  ) -> NestedWalk {
     var space = GuestTableSpace(stage)
     let first = Walker.walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
+    if first.status == .translated { return NestedWalk(first, space.second, format, stage, for: input) }
     var walk = NestedWalk(first, space.second, endedBy: space.failingStage)
-    guard first.status == .translated else {
-      if space.failingStage != .first { walk.rights = space.second.rights }
-      if space.failingStage == .second { walk.rights.formIntersection(first.rights) }
-      return walk
-    }
-    let firstSize = format.entrySizeLog2(level: first.level)
-    let secondSize = stage.format.entrySizeLog2(level: space.second.level)
-    let guest = first.page.advanced(by: input.pageOffset(firstSize))
-    walk.sizeLog2 = min(firstSize, secondSize)
-    walk.page = space.second.page.advanced(by: guest.pageOffset(secondSize)).alignedDown(walk.sizeLog2)
-    walk.rights = first.rights.intersection(space.second.rights)
-    walk.needsDirtyUpdate = format.needsDirtyUpdate(first.entry) || stage.format.needsDirtyUpdate(space.second.entry)
-    walk.forcesSnoop = stage.format.forcesSnoop(space.second.entry)
+    if space.failingStage != .first { walk.rights = space.second.rights }
+    if space.failingStage == .second { walk.rights.formIntersection(first.rights) }
     return walk
   }
 }

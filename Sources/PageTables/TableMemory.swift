@@ -13,6 +13,8 @@ public final class TableMemory {
   /// What is added to the address of a frame where an entry points to it, modulo 2^64: 0 unless whoever walks the tables finds them elsewhere than
   /// their owner, in guest physical memory.
   @usableFromInline let displacement: UInt64
+  /// Told of every block that is handed out (`isInUse`) or taken back, if anybody wants to know.
+  public var didChange: ((_ block: PhysicalAddress, _ sizeLog2: UInt8, _ isInUse: Bool) -> Void)?
   private var frames: FrameAllocator
   private var guest: Guest?
 
@@ -74,12 +76,14 @@ public final class TableMemory {
       guard memory.clearFrame(place) else { return nil }
       counts[index(place)] = 0
     }
+    didChange?(block, sizeLog2, true)
     return block
   }
 
   /// Takes back a block that `allocate` handed out with the same size.
   public func deallocate(_ block: PhysicalAddress, sizeLog2: UInt8 = PageSizeLog2.size4K) {
     if guest == nil { frames.deallocate(block, sizeLog2: sizeLog2) } else { guest?.free.append(block) }
+    didChange?(block, sizeLog2, false)
   }
 
   private func allocateFromHost() -> PhysicalAddress? {

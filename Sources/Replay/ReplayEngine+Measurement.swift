@@ -1,20 +1,23 @@
 import DMATrace
 import Hardware
 import HostDrivers
+import Machine
 import Translation
 import VTd
 
 /// What the unit and its caches have counted.
 struct UnitCounters {
-  var caches: [RemappingUnit.CacheReport] = []
+  var caches: [ReplayFigures.CacheFigures] = []
   var walks: UInt64 = 0
   var walkReads: UInt64 = 0
   var memoryReads: UInt64 = 0
 
   init() {}
 
-  init(_ unit: RemappingUnit) {
-    caches = unit.caches
+  init(_ machine: Machine) {
+    let unit = machine.unit
+    caches = machine.devices.cacheCounters.map { [ReplayFigures.CacheFigures(name: "device_tlb", counters: $0)] } ?? []
+    caches += unit.caches.map { ReplayFigures.CacheFigures(name: $0.name, counters: $0.counters) }
     walks = unit.walks
     walkReads = unit.walkReads
     memoryReads = unit.memoryReads
@@ -33,6 +36,8 @@ public struct ReplayFigures: Sendable {
 
   /// The requests.
   public var requests: RequestFigures
+  /// What devices asked that is no access, and what they were told.
+  public var deviceRequests: DeviceRequestFigures
   /// The caches, in the order in which a request meets them.
   public var caches: [CacheFigures]
   /// The walks made.
@@ -85,26 +90,31 @@ extension ReplayEngine {
   private func beginMeasurement(_ state: inout State) {
     state.isMeasuring = true
     statistics.pointee.reset()
+    tally.begin(machine.devices)
     state.firstArrival = .never
     state.lastCompletion = .zero
-    state.baseline = UnitCounters(unit)
+    state.baseline = UnitCounters(machine)
   }
 
   /// What has been measured. A warm-up that never ended leaves nothing.
   public func finish() -> ReplayFigures {
     unit.settle()
     if !state.isMeasuring { beginMeasurement(&state) }
-    let counters = UnitCounters(unit)
+    let counters = UnitCounters(machine)
     let caches = counters.caches.map { report in
       let before = state.baseline.caches.first { $0.name == report.name }?.counters ?? CacheCounters()
       return ReplayFigures.CacheFigures(name: report.name, counters: report.counters - before)
     }
     return ReplayFigures(
-      requests: statistics.pointee.figures, caches: caches, walks: counters.walks - state.baseline.walks,
+      requests: statistics.pointee.figures, deviceRequests: tally.result(machine.devices), caches: caches,
+      walks: counters.walks - state.baseline.walks,
       walkReads: counters.walkReads - state.baseline.walkReads, memoryReads: counters.memoryReads - state.baseline.memoryReads,
       duration: state.firstArrival == .never ? .zero : max(state.lastCompletion, state.firstArrival) - state.firstArrival,
       replayedRecords: state.replayed, ignored: state.ignored, driver: driver.activity)
   }
+
+  /// What has been found of uses of stale cache entries; `nil` if nobody looks.
+  public var staleUses: StaleUses? { staleCheck?.findings }
 
   /// The number of records that have been looked at.
   public var recordsSeen: UInt64 { state.index }

@@ -7,6 +7,7 @@ import Translation
 extension ReplayEngine {
   /// Replays a record that is no access.
   @inline(never) func prepare(_ record: TraceRecord, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     if !isClosedLoop { unit.advance(to: record.time) }
     if state.driverDue <= unit.now { try runDriver(until: unit.now, index, &state) }
     switch record.operation {
@@ -19,14 +20,14 @@ extension ReplayEngine {
     case .invalidate: try invalidate(record, index, &state)
     case .interrupt: state.ignored.interrupts += 1
     case .marker: break
-    case .translationRequest, .pageRequest: throw .unsupported(record: index, operation: record.operation)
-    case .read, .write, .atomic, .translatedRead, .translatedWrite: break
+    case .read, .write, .atomic, .translatedRead, .translatedWrite, .translationRequest, .pageRequest: break
     }
     state.driverDue = driver.nextDue
   }
 
   /// Lets the driver do what it has put off, each at its own time.
   @inline(never) func runDriver(until time: SimTime, _ index: UInt64, _ state: inout State) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     while state.driverDue <= time {
       unit.advance(to: state.driverDue)
       try perform(index) { () throws(HostDriverError) in try driver.runDue() }
@@ -37,7 +38,7 @@ extension ReplayEngine {
     state.driverDue = driver.nextDue
   }
 
-  private func perform<Result>(_ index: UInt64, _ work: () throws(HostDriverError) -> Result) throws(ReplayError) -> Result {
+  func perform<Result>(_ index: UInt64, _ work: () throws(HostDriverError) -> Result) throws(ReplayError) -> Result {
     do {
       return try work()
     } catch {
@@ -51,7 +52,7 @@ extension ReplayEngine {
   func makeSpace(
     for domain: TraceDomain?, passThrough: Bool, _ index: UInt64
   ) throws(ReplayError) -> UnsafeMutablePointer<AddressSpaceTable.Space> {
-    let kind: AddressSpaceKind = passThrough ? .passThrough : .secondStage
+    let kind = try perform(index) { () throws(HostDriverError) in try spaceKind(passThrough: passThrough) }
     var handle: AddressSpace?
     // The trace's own number makes a recording easier to follow; where the unit cannot have it, any other will do.
     if let domain { handle = try? driver.makeAddressSpace(kind, domain: domain.rawValue) }
@@ -69,6 +70,8 @@ extension ReplayEngine {
   func attach(
     _ requester: RequesterID, _ pasid: PASID?, to space: UnsafeMutablePointer<AddressSpaceTable.Space>, _ index: UInt64
   ) throws(ReplayError) {
+    // What a device uses is enabled before it is let in.
+    if machine.configuration.endpoints.usesDeviceTLB { _ = try device(requester, index) }
     try perform(index) { () throws(HostDriverError) in try driver.attach(requester, pasid: pasid, to: space.pointee.handle) }
     spaces.pointee.attach(requester, pasid, to: space)
   }
@@ -103,7 +106,7 @@ extension ReplayEngine {
     let handle = space.pointee.handle
     let largest = machine.configuration.mapping.largestPage.log2
     try perform(index) { () throws(HostDriverError) in
-      try driver.map(
+      try map(
         record.address, to: record.physical, length: record.length, permissions: record.permissions, in: handle, largestPageLog2: largest)
     }
     space.pointee.pages.insert(record.address, length: record.length)

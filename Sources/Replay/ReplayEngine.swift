@@ -18,7 +18,7 @@ public final class ReplayEngine {
   var state: State
   private let statisticsBox = UniqueBox(ReplayStatistics())
   let statistics: UnsafeMutablePointer<ReplayStatistics>
-  private let loopBox: UniqueBox<ServerPool>
+  let loopBox: UniqueBox<ServerPool>
   // The answer to the last request.
   private let responseBox = UniqueBox(TranslationResponse())
   let response: UnsafeMutablePointer<TranslationResponse>
@@ -26,6 +26,18 @@ public final class ReplayEngine {
   let spaces: UnsafeMutablePointer<AddressSpaceTable>
   let unit: RemappingUnit
   let driver: VTdDriver
+
+  /// The memory of the guest, once there is one: only where there are two stages.
+  var guest: UniqueBox<GuestMemory>?
+  /// Counts what devices ask beside plain accesses.
+  let tally = DeviceTally()
+  /// The devices whose ATS and PRI messages the trace records, once there are any.
+  var recordedDevices: RecordedDevices?
+  /// Who makes pages present that devices request.
+  var paging: DemandPaging?
+
+  /// Looks for uses of stale cache entries, if that is wanted.
+  let staleCheck: StaleCheck?
 
   /// What changes from record to record.
   struct State {
@@ -51,21 +63,29 @@ public final class ReplayEngine {
   private let hasBounds: Bool
   let isClosedLoop: Bool
   let firstTouch: Bool
+  /// Whether requesters that the trace does not attach get an address space when they ask for pages.
+  let pagesOnDemand: Bool
   let pageSizeLog2: UInt8
   let passesThrough: Bool
+  // Operations below this are accesses that go straight to the unit: reads, writes and AtomicOps of devices without device-TLB.
+  private let plainAccesses: UInt8
 
   /// An engine for one replay of a trace whose header is given.
   public init(_ configuration: MachineConfiguration, options: ReplayOptions = ReplayOptions(), header: TraceHeader) throws(MachineError) {
-    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded)
+    let watch = options.staleFindings.map { _ in WriteWatch() }
+    machine = try Machine(configuration, recordedInvalidations: options.invalidations == .recorded, watch: watch)
     self.options = options
     hasBounds = options.hasBounds
     unit = machine.unit
     driver = machine.driver
+    if let watch { staleCheck = StaleCheck(machine, watch: watch, limit: options.staleFindings ?? 0) } else { staleCheck = nil }
     isClosedLoop = configuration.replay.loop == .closed
     loopBox = UniqueBox(ServerPool(servers: isClosedLoop ? configuration.replay.outstanding : 0))
     firstTouch = configuration.mapping.firstTouch == .map && header.mappings == .partial
+    pagesOnDemand = header.mappings == .partial
     pageSizeLog2 = configuration.mapping.pageSize.log2
     passesThrough = configuration.stages == .passThrough
+    plainAccesses = configuration.endpoints.usesDeviceTLB ? 0 : TraceOperation.atomic.rawValue + 1
     statistics = statisticsBox.pointer
     spaces = spacesBox.pointer
     response = responseBox.pointer
@@ -79,11 +99,15 @@ public final class ReplayEngine {
   ///
   /// - Returns: Whether the replay wants more of the trace.
   public func replay(_ records: UnsafeBufferPointer<TraceRecord>) throws(ReplayError) -> Bool {
+    if let staleCheck {
+      var observer = StaleObserver(check: staleCheck)
+      return try replay(records, observer: &observer)
+    }
     var observer = NoObserver()
     return try replay(records, observer: &observer)
   }
 
-  /// Replays records, the next ones of the trace, and shows an observer every translation.
+  /// Replays records, the next ones of the trace, and shows an observer every translation; that one alone, so that nothing stale is looked for.
   public func replay<Observer: ReplayObserver & ~Copyable>(
     _ records: UnsafeBufferPointer<TraceRecord>, observer: inout Observer
   ) throws(ReplayError) -> Bool {
@@ -108,14 +132,19 @@ public final class ReplayEngine {
       switch bounds(record.pointee, index, &state) {
       case .replay: break
       case .prepare:
-        if !record.pointee.isAccess { try prepare(record.pointee, index, &state) }
+        if !record.pointee.operation.isDeviceRequest { try prepare(record.pointee, index, &state) }
         return true
       case .stop: return false
       }
     }
     state.replayed &+= 1
-    if record.pointee.isAccess {
+    let operation = record.pointee.operation
+    if operation.rawValue < plainAccesses {
       try access(record, index, &state, &observer)
+    } else if operation.rawValue <= TraceOperation.atomic.rawValue {
+      try deviceAccess(record, index, &state, &observer)
+    } else if operation.isDeviceRequest {
+      try deviceRequest(record, index, &state, &observer)
     } else {
       try prepare(record.pointee, index, &state)
     }
@@ -170,7 +199,7 @@ public final class ReplayEngine {
   }
 
   /// The request of a record, as far as its first page goes.
-  @inline(never) private static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
+  @inline(never) static func request(of record: UnsafePointer<TraceRecord>, to last: IOVirtualAddress) -> TranslationRequest {
     let operation = record.pointee.operation
     let isTranslated = operation == .translatedRead || operation == .translatedWrite
     let access: AccessKind = operation == .read || operation == .translatedRead ? .read : operation == .atomic ? .atomic : .write
@@ -182,14 +211,14 @@ public final class ReplayEngine {
   }
 
   /// Makes a request that of the next page of its record, and tells whether that is the last one.
-  @inline(never) private static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
+  @inline(never) static func goOn(_ request: inout TranslationRequest, to last: IOVirtualAddress) -> Bool {
     let from = request.address.advanced(by: UInt64(request.length))
     let end = min(last, IOVirtualAddress(from.rawValue | 4095))
     request = TranslationRequest(request, at: from, length: UInt32(truncatingIfNeeded: end.distance(from: from) &+ 1))
     return end == last
   }
 
-  private static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
+  static func attributes(of record: UnsafePointer<TraceRecord>) -> TranslationRequest.Attributes {
     let given = record.pointee.attributes
     var attributes: TranslationRequest.Attributes = []
     if given.contains(.privileged) { attributes.insert(.privileged) }
@@ -202,9 +231,10 @@ public final class ReplayEngine {
 
   // MARK: First touch
 
-  @inline(never) private func touch(
+  @inline(never) func touch(
     _ record: UnsafePointer<TraceRecord>, _ last: IOVirtualAddress, _ index: UInt64, _ state: inout State
   ) throws(ReplayError) {
+    staleCheck?.begin(record: index)
     let space: UnsafeMutablePointer<AddressSpaceTable.Space>
     if let known = spaces.pointee.space(record.pointee.requester, record.pointee.pasid) {
       space = known
@@ -225,7 +255,7 @@ public final class ReplayEngine {
       if !space.pointee.pages.contains(page) {
         guard let frame = machine.allocateDataFrame(sizeLog2: pageSizeLog2) else { throw .outOfFrames(record: index) }
         do {
-          try driver.map(
+          try map(
             page, to: frame, length: 1 << UInt64(pageSizeLog2), permissions: .readWrite, in: space.pointee.handle,
             largestPageLog2: pageSizeLog2)
         } catch {

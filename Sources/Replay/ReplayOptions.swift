@@ -40,6 +40,9 @@ public struct ReplayOptions: Hashable, Sendable {
   /// How many accesses are replayed at most, the warm-up among them.
   public var limit: UInt64?
 
+  /// Whether every use of a stale cache entry is looked for, and how many findings are described; `nil` looks for none and costs nothing.
+  public var staleFindings: Int?
+
   /// The whole trace, with the driver's invalidations.
   public init() {}
 
@@ -54,8 +57,6 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
   case wraps(record: UInt64, address: IOVirtualAddress, length: UInt64)
   /// There are no physical frames left for pages that the trace does not map itself.
   case outOfFrames(record: UInt64)
-  /// The record asks for what no machine here has: a device with a translation cache or a page-request interface.
-  case unsupported(record: UInt64, operation: TraceOperation)
 
   /// The error in one line.
   public var description: String {
@@ -64,8 +65,6 @@ public enum ReplayError: Error, Hashable, CustomStringConvertible {
     case .wraps(let record, let address, let length):
       "record \(record): \(length) bytes at \(address) reach beyond the end of the address space"
     case .outOfFrames(let record): "record \(record): no physical memory is left for pages that the trace does not map"
-    case .unsupported(let record, let operation):
-      "record \(record): a \(operation.name) needs a device with ATS, which this machine does not model"
     }
   }
 }

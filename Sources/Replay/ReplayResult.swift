@@ -33,6 +33,9 @@ public struct ReplayResult: Sendable {
   /// How long the replay took, in nanoseconds: the only part that varies between runs.
   public var hostNanoseconds: UInt64
 
+  /// What was found of uses of stale cache entries; `nil` if nobody looked.
+  public var staleUses: StaleUses?
+
   /// A result of the given parts.
   public init(trace: Trace, configuration: MachineConfiguration, figures: ReplayFigures, hostNanoseconds: UInt64) {
     self.trace = trace

@@ -41,10 +41,12 @@ public struct TraceReplay: Sendable {
         progress(Progress(records: engine.recordsSeen, total: end(of: trace.recordCount)))
       }
     }
-    return ReplayResult(
+    var result = ReplayResult(
       trace: .init(
         path: path, records: trace.recordCount ?? trace.position, contentHash: trace.contentHash, damage: trace.damage?.description),
       configuration: configuration, figures: engine.finish(), hostNanoseconds: Self.nanoseconds(clock.now - start))
+    result.staleUses = engine.staleUses
+    return result
   }
 
   /// About how many records will be looked at.

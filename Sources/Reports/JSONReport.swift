@@ -18,11 +18,11 @@ public enum JSONReport {
   /// The report as a document.
   public static func value(_ result: ReplayResult) -> JSONValue {
     let figures = result.figures
-    return .object([
+    var members: [JSONValue.Member] = [
       .init("schema", .string(schema)),
       .init("trace", trace(result)),
       .init("configuration", configuration(result.configuration)),
-      .init("requests", requests(figures.requests)),
+      .init("requests", requests(figures)),
       .init("caches", .object(figures.caches.map { .init($0.name, counters($0.counters)) })),
       .init("walks", walks(figures)),
       .init("latency_ns", latency(figures.requests)),
@@ -41,7 +41,9 @@ public enum JSONReport {
         .object([
           .init("seconds", .decimal(result.hostSeconds)), .init("records_per_second", .integer(result.recordsPerSecond)),
         ])),
-    ])
+    ]
+    if let uses = result.staleUses { members.insert(.init("check_stale", StaleUseJSON.value(uses)), at: members.count - 1) }
+    return .object(members)
   }
 
   /// A configuration in full, in the sections of its keys; read as YAML, it gives the configuration back.
@@ -79,8 +81,10 @@ public enum JSONReport {
     return .object(members)
   }
 
-  private static func requests(_ requests: RequestFigures) -> JSONValue {
-    .object([
+  private static func requests(_ figures: ReplayFigures) -> JSONValue {
+    let requests = figures.requests
+    let devices = figures.deviceRequests
+    return .object([
       .init("total", .integer(requests.total)),
       .init("reads", .integer(requests.reads)),
       .init("writes", .integer(requests.writes)),
@@ -92,6 +96,23 @@ public enum JSONReport {
         "pieces",
         .object([.init("total", .integer(requests.pieces))] + requests.outcomes.map { .init("\($0.outcome)", .integer($0.pieces)) })),
       .init("pieces_by_page_size", .object(requests.pageSizes.map { .init(PageSizeName.of($0.log2), .integer($0.pieces)) })),
+      .init("translated_accesses", .integer(devices.translatedAccesses)),
+      .init("refused_accesses", .integer(devices.refusedAccesses)),
+      .init(
+        "translation_requests",
+        .object([
+          .init("count", .integer(devices.translationRequests)), .init("translations", .integer(devices.translations)),
+          .init("without_rights", .integer(devices.translationsWithoutRights)),
+          .init("unsupported_request", .integer(devices.unsupportedRequests)),
+          .init("completer_abort", .integer(devices.completerAborts)),
+        ])),
+      .init(
+        "page_requests",
+        .object([
+          .init("count", .integer(devices.pageRequests)), .init("success", .integer(devices.pageSuccesses)),
+          .init("invalid_request", .integer(devices.invalidPageRequests)), .init("response_failure", .integer(devices.pageFailures)),
+        ])),
+      .init("device_invalidations", .integer(devices.invalidations)),
     ])
   }
 
@@ -120,7 +141,10 @@ public enum JSONReport {
       .init("pasid_invalidations", .integer(activity.pasidInvalidations)),
       .init("global_invalidations", .integer(activity.globalInvalidations)),
       .init("domain_invalidations", .integer(activity.domainInvalidations)),
-      .init("page_invalidations", .integer(activity.pageInvalidations)), .init("waits", .integer(activity.waits)),
+      .init("page_invalidations", .integer(activity.pageInvalidations)),
+      .init("device_tlb_invalidations", .integer(activity.deviceTLBInvalidations)),
+      .init("page_requests", .integer(activity.pageRequests)), .init("page_group_responses", .integer(activity.pageGroupResponses)),
+      .init("page_request_overflows", .integer(activity.pageRequestOverflows)), .init("waits", .integer(activity.waits)),
       .init("deferred_flushes", .integer(activity.deferredFlushes)), .init("freed_tables", .integer(activity.freedTables)),
       .init("faults", .integer(activity.faults)), .init("fault_overflows", .integer(activity.faultOverflows)),
     ])

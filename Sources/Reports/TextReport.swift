@@ -12,11 +12,12 @@ public enum TextReport {
   /// The report, in lines of about 100 columns.
   public static func text(_ result: ReplayResult) -> String {
     let requests = result.figures.requests
-    let blocks = [
+    var blocks = [
       summary(result), latency(requests), stages(requests), caches(result.figures), faults(requests),
       groups("requester", requests.byRequester.map { ($0.requester.description, $0.figures) }),
       groups("PASID", requests.byPASID.map { ($0.pasid.description, $0.figures) }),
     ]
+    if let uses = result.staleUses { blocks.append(StaleUseText.lines(uses)) }
     return blocks.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + "\n"
   }
 
@@ -34,8 +35,17 @@ public enum TextReport {
         + "\(result.figures.requestsPerMicrosecond) requests/us, \(result.figures.gigabitsPerSecond) Gb/s",
       "host       \(result.hostSeconds) s: \(result.recordsPerSecond.grouped) records/s",
     ]
+    if let devices = devices(result.figures.deviceRequests) { lines.insert(devices, at: 4) }
     if let damage = result.trace.damage { lines.insert("damage     \(damage)", at: 1) }
     return lines
+  }
+
+  private static func devices(_ devices: DeviceRequestFigures) -> String? {
+    guard devices != DeviceRequestFigures() else { return nil }
+    return "devices    \(devices.translationRequests.grouped) translation requests, \(devices.translations.grouped) with rights; "
+      + "\(devices.translatedAccesses.grouped) translated accesses, \(devices.refusedAccesses.grouped) given up; "
+      + "\(devices.pageRequests.grouped) page requests, \(devices.pageSuccesses.grouped) groups served; "
+      + "\(devices.invalidations.grouped) invalidations"
   }
 
   private static func latency(_ requests: RequestFigures) -> [String] {

@@ -55,6 +55,9 @@ import PageTables
   /// Nobody wants to know what walks of the second stage come to.
   @inlinable public var onlyCounts: Bool { !caches.pointee.second.isPresent }
 
+  /// There is no cache of anything that the walk comes to.
+  @inlinable public var onlyCountsBothStages: Bool { !caches.pointee.knowsNestedWalks }
+
   /// Takes the time of reads that wait for one another.
   @inlinable @inline(__always) public mutating func didRead(count: UInt8) {
     time = port.pointee.read(count: count, at: time)
@@ -87,7 +90,7 @@ import PageTables
   }
 
   /// Where the second stage's caches lead.
-  @inlinable public mutating func willWalkSecondStage(
+  @inlinable @inline(__always) public mutating func willWalkSecondStage(
     for address: GuestPhysicalAddress, level: UInt8, from root: WalkStart<PhysicalAddress>
   ) -> WalkStart<PhysicalAddress> {
     guest = address.rawValue

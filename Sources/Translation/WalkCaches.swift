@@ -14,6 +14,8 @@ import PageTables
   public var tables: TableTranslationCache
   /// The time of a lookup.
   public let latency: SimTime
+  /// Whether any of the caches that nested walks ask has entries at all.
+  public let knowsNestedWalks: Bool
 
   /// Empty caches.
   public init(_ parameters: TranslationParameters.PagingStructureCacheParameters) {
@@ -22,6 +24,7 @@ import PageTables
     nested = PagingStructureCaches(parameters.nested)
     tables = TableTranslationCache(parameters.nestedTables)
     latency = parameters.latency
+    knowsNestedWalks = second.isPresent ? true : nested.isPresent ? true : tables.isPresent
   }
 
   /// The context tag of first-stage entries.

@@ -61,7 +61,7 @@ import PageTables
 }
 
 /// What a walk learned on its way, in the place where it is put until the walk is done.
-@frozen public struct WalkDescents: ~Copyable {
+@frozen public struct WalkDescents: BitwiseCopyable {
   /// The most that one walk may learn: five levels over five take four first-stage tables in two caches and, for six addresses, four
   /// second-stage tables each.
   @inlinable public static var limit: Int { 40 }

@@ -55,11 +55,6 @@ struct ConfigurationCaches: ~Copyable {
     return entry
   }
 
-  /// The words of the cached context entry of a requester, without counting that as a lookup.
-  mutating func peekContext(of requester: RequesterID) -> SIMD4<UInt64>? {
-    contexts.peek(tag: UInt64(requester.rawValue), context: 0).map { contexts.place($0).pointee.words }
-  }
-
   /// The cached PASID table entry of a requester's PASID, likewise.
   @inline(__always) mutating func pasidEntry(_ pasid: PASID, of requester: RequesterID, at time: inout SimTime) -> UnsafePointer<
     PASIDEntry
@@ -73,6 +68,16 @@ struct ConfigurationCaches: ~Copyable {
     let entry = pasids.place(slot)
     Self.wait(entry.pointee.ready, &pasidCounters, &time)
     return entry
+  }
+
+  /// The cached context entry of a requester, without counting that as a lookup.
+  mutating func peekContextEntry(of requester: RequesterID) -> Context? {
+    contexts.peek(tag: UInt64(requester.rawValue), context: 0).map { contexts[$0] }
+  }
+
+  /// The cached PASID table entry of a requester's PASID, likewise.
+  mutating func peekPASIDEntry(_ pasid: PASID, of requester: RequesterID) -> PASIDEntry? {
+    pasids.peek(tag: UInt64(pasid.rawValue), context: UInt64(requester.rawValue)).map { pasids[$0] }
   }
 
   @inline(__always) private static func wait(_ ready: SimTime, _ counters: inout CacheCounters, _ time: inout SimTime) {

@@ -61,6 +61,9 @@ extension ImplementationChoices {
       "protected_memory_blocks_remapped", "protected memory regions block requests that are remapped too",
       \Self.protectedMemoryBlocksRemapped, .flag),
     Parameter(
+      "updates_flags_without_snoop", "walks set accessed and dirty flags even where they don't snoop",
+      \Self.updatesFlagsWithoutSnoop, .flag),
+    Parameter(
       "pass_through_interrupt_range",
       "answer to a translation request with PASID whose pass-through address lies in the interrupt range",
       \Self.passThroughInterruptRange, .choice()),

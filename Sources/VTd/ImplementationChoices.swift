@@ -96,6 +96,10 @@ public struct ImplementationChoices: Hashable, Sendable {
   /// Whether protected memory regions block requests that are remapped too, as all units since Skylake do (section 11.4.8.1).
   public var protectedMemoryBlocksRemapped = true
 
+  /// Whether walks set accessed and dirty flags even where they don't snoop (PWSNP or ECAP.SMPWCS clear), as emulators do whose memory has
+  /// no caches; by the specification such walks fault 7Ch or 90h (table 30: SSS.5, SFS.9).
+  public var updatesFlagsWithoutSnoop = false
+
   /// The answer to a translation request with PASID whose pass-through address lies in the interrupt range.
   public enum PassThroughInterruptRange: String, Hashable, Sendable, CaseIterable {
     /// Success without any permission.

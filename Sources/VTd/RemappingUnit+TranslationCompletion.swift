@@ -30,7 +30,7 @@ extension RemappingUnit {
     // Only pass-through has no page.
     let isPassThrough = response.pageSizeLog2 == 0
     if InterruptAddressRange.contains(request.address), request.pasid == nil || isPassThrough {
-      // Interrupts of the device come as untranslated writes (conditions S.1 and S.2 of table 30).
+      // Whatever a cached page around it says: interrupts of the device come as untranslated writes (conditions S.1 and S.2 of table 30).
       guard writes, request.pasid == nil || choices.passThroughInterruptRange == .untranslatedWrite else { return nothing }
       let page = PhysicalAddress(request.address.alignedDown(PageSizeLog2.size4K).rawValue)
       return TranslationCompletion(address: page, write: true, privileged: request.isPrivileged, untranslatedOnly: true)

@@ -61,7 +61,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
   private let inputWidths: InlineArray<3, UInt64>
   let formats: UniqueBox<StageFormats>
   // How the last request that got so far is translated.
-  private let current: UnsafeMutablePointer<TranslationContext>
+  let current: UnsafeMutablePointer<TranslationContext>
   private let storage = OwnedStorage()
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
@@ -159,17 +159,14 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
     }
     if case .disabled = mode { return nil }
     if request.executes, refusesExecuteRequests { return .fault(fault(.executeRequestUnsupported, reported: true)) }
-    // Not to be served by a page that contains the interrupt range: this tag is never filled.
-    if request.isInterruptTranslation, isTranslating { return .translate(context: tag(request) | 1 << 41) }
     return nil
   }
 
   private var isLegacy: Bool { if case .legacy = mode { true } else { false } }
-  private var isTranslating: Bool { if case .scalable = mode { true } else { isLegacy } }
 
   @inline(never) private mutating func usesRequesterPASIDEntries(_ request: TranslationRequest) -> Bool {
-    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContext(of: request.requester) else { return false }
-    return ScalableContextEntry(words: context).requesterPASID == pasid
+    guard let pasid = request.pasid, usesRequesterPASID, let context = caches.peekContextEntry(of: request.requester) else { return false }
+    return ScalableContextEntry(words: context.words).requesterPASID == pasid
   }
 
   // Requests without PASID to the interrupt range are never remapped, whatever the tables say (VT-d rev 5.10 section 3.15).

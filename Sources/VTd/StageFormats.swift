@@ -26,7 +26,8 @@ struct StageFormats: ~Copyable {
       for flags in 0..<3 {
         (second + width * 3 + flags).initialize(
           to: VTdSecondStage(
-            levels: UInt8(width) + 3, features: secondFeatures, accessedDirty: flags > 0, coherent: flags < 2))
+            levels: UInt8(width) + 3, features: secondFeatures, accessedDirty: flags > 0,
+            coherent: flags < 2 || choices.updatesFlagsWithoutSnoop))
       }
     }
     let firstFeatures = X86FirstStage.Features(
@@ -42,7 +43,7 @@ struct StageFormats: ~Copyable {
       (first + index).initialize(
         to: X86FirstStage(
           levels: index & 1 == 0 ? 4 : 5, features: firstFeatures, extendedAccessed: index & 4 != 0, writeProtect: index & 2 != 0,
-          executeRules: rules, coherent: index & 8 != 0))
+          executeRules: rules, coherent: index & 8 != 0 || choices.updatesFlagsWithoutSnoop))
     }
   }
 

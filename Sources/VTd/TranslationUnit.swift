@@ -12,6 +12,8 @@ struct TranslationUnit: ~Copyable {
   var resolver: RequestContextResolver
   /// The time up to which walks have filled the caches when an invalidation comes.
   var now = SimTime.zero
+  /// Told of each invalidation before it takes effect, if anybody wants to know.
+  var willInvalidate: ((InvalidationRequest) -> Void)?
 
   init(_ identity: UnitIdentity, choices: ImplementationChoices, parameters: TranslationParameters, memory: MemoryView) {
     pipeline = Pipeline(parameters, memory: memory)
@@ -26,6 +28,7 @@ struct TranslationUnit: ~Copyable {
 extension TranslationUnit: InvalidationReceiver {
   mutating func invalidate(_ request: InvalidationRequest) {
     pipeline.finishWalks(until: now)
+    willInvalidate?(request)
     resolver.recent.isCached = false
     switch request {
     case .everything: invalidateEverything()

@@ -47,6 +47,12 @@ struct ReplayCommand: ParsableCommand {
   @Option(help: ArgumentHelp("End after so many accesses.", valueName: "number"))
   var limit: UInt64?
 
+  @Flag(help: "Look for every use of a stale cache entry, and for the invalidation that it lacked; exit with status 1 if there is any.")
+  var checkStale = false
+
+  @Option(help: ArgumentHelp("Describe so many findings of --check-stale; all are counted.", valueName: "number"))
+  var staleLimit = 20
+
   @Flag(help: "Replay what precedes damage of the trace.")
   var allowTruncated = false
 
@@ -60,6 +66,7 @@ struct ReplayCommand: ParsableCommand {
     replay.options.from = from
     replay.options.to = to
     replay.options.limit = limit
+    replay.options.staleFindings = checkStale ? staleLimit : nil
     replay.allowTruncated = allowTruncated
     var progress = ProgressLine(isWanted: !quiet)
     defer { progress.finish() }
@@ -67,6 +74,11 @@ struct ReplayCommand: ParsableCommand {
     progress.finish()
     if !quiet { warn(result) }
     try ResultOutput.write(format.text(result), to: output)
+    if let uses = result.staleUses, !uses.isEmpty { throw ExitCode(Main.Status.failures) }
+  }
+
+  mutating func validate() throws {
+    if staleLimit < 0 { throw ValidationError("--stale-limit \(staleLimit): expected 0 or more") }
   }
 
   private func warn(_ result: ReplayResult) {

@@ -11,12 +11,11 @@ struct AlteredModels: CaseMachineFactory {
   var access: (CaseRequest, CaseOutcome, MemoryView) -> CaseOutcome = { _, outcome, _ in outcome }
   var register: (UInt64, UInt64) -> UInt64 = { $1 }
   var table: (CaseOutcome) -> CaseOutcome = { $0 }
-  var claimsEverything = false
+  var honoursSnoop = false
 
-  func unsupported(_ demands: CaseDemands) -> CaseDemands.Stage? { claimsEverything ? nil : models.unsupported(demands) }
-
-  func makeMachine(_ identity: UnitIdentity, memory: MemoryView) throws -> any CaseMachine {
-    AlteredMachine(try models.makeMachine(identity, memory: memory), memory, self)
+  func makeMachine(_ identity: UnitIdentity, updatesWithoutSnoop: Bool, memory: MemoryView) throws -> any CaseMachine {
+    let machine = try models.makeMachine(identity, updatesWithoutSnoop: updatesWithoutSnoop && !honoursSnoop, memory: memory)
+    return AlteredMachine(machine, memory, self)
   }
 
   func walk(_ table: BareTable, for address: IOVirtualAddress, kind: AccessKind, in memory: MemoryView) -> CaseOutcome {
@@ -40,6 +39,14 @@ extension AlteredModels {
         return .completed(CaseTranslation(pieces: [page], data: request.kind == .read ? memory.readBytes(page, count: 4) ?? [] : []))
       },
       register: { offset, value in [0x34, 0x220, 0x228].contains(offset) ? 0 : value })
+  }
+
+  /// After every access an entry holds something else.
+  static func leaving(_ entry: UInt64, at place: UInt64) -> AlteredModels {
+    AlteredModels(access: { _, outcome, memory in
+      memory.write64(PhysicalAddress(place), entry)
+      return outcome
+    })
   }
 
   /// One register shows something else.

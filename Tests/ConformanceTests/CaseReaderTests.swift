@@ -33,16 +33,17 @@ import VTdArchitecture
   @Test("What a line is, its content says")
   func kinds() throws {
     let cases = try read(
-      Self.iommu, SmallTables.bare(queries: ""), SmallTables.scalable(queries: ""), #"{"id":"v","kind":"ste_vector"}"#,
+      Self.iommu, SmallTables.bare(queries: ""), SmallTables.scalable(queries: ""), SmallEntry.text, #"{"id":"v","kind":"ste_vector"}"#,
       #"{"id":"s","arch":"smmuv3","category":"s1-random","trust":"ok"}"#)
     let names = cases.map { test in
       switch test {
       case .iommu(let test): "iommu \(test.header.category)"
       case .pageTable(let test): "table \(test.kind)"
+      case .entry(let test): "entry \(test.requester)"
       case .unmodelled(let header): "unmodelled \(header.category)"
       }
     }
-    #expect(names == ["iommu c-d", "table bare", "table secondStage", "unmodelled ste_vector", "unmodelled s1-random"])
+    #expect(names == ["iommu c-d", "table bare", "table secondStage", "entry 00:04.0", "unmodelled ste_vector", "unmodelled s1-random"])
   }
 
   @Test("A whole-IOMMU case is read with everything in it")
@@ -78,7 +79,6 @@ import VTdArchitecture
     #expect(test.queries.map(\.expected) == [.hit(mapping), .miss, .range, .fault(.directoryNotPresent)])
     #expect(test.queries[1].requester == RequesterID(0x20) && test.queries[1].pasid == nil)
     #expect(test.queries[2].requester == RequesterID(0x99) && test.queries[2].pasid == PASID(7))
-    #expect(test.demands == CaseDemands([.second]))
   }
 
   @Test(
@@ -108,6 +108,21 @@ import VTdArchitecture
     let error = #expect(throws: ConformanceError.self) { try read("", line) }
     guard case .malformed(_, let number, let found)? = error else { throw Missing() }
     #expect(number == 2 && found == message)
+  }
+
+  @Test(
+    "An entry with the wrong number of words or an unknown field is an error",
+    arguments: [
+      (#""words":["0x49","#, #""words":["#, "words: expected 8 words"),
+      (#""PGTT""#, #""PTT""#, "fields.PTT: expected a field of a PASID table entry"),
+      (#""DID":7"#, #""DID":-7"#, "fields.DID: expected a value that is not negative"),
+      (#""lo""#, #""middle""#, "ctx.root_half: expected lo or hi, found middle"),
+    ])
+  func damagedEntry(old: String, new: String, message: String) throws {
+    let line = SmallEntry.text.replacingOccurrences(of: old, with: new)
+    let error = #expect(throws: ConformanceError.self) { try read(line) }
+    guard case .malformed(_, 1, let found)? = error else { throw Missing() }
+    #expect(found == message)
   }
 
   @Test(

@@ -28,13 +28,17 @@ struct DeviationScenario {
     case .scalableModeCodes, .contextControlBits, .contextContradiction, .pasidEntryControlBits, .ignoredControlBits, .pasidEntryPresence,
       .pasidEntryTwoFaults, .otherRootHalf:
       structures(deviation)
+    case .firstStageWidth, .firstStageLargePages, .flagsWithoutSnoop, .flagsLeftClear, .flagsOfBlockedRequests:
+      firstStage(deviation)
     case .snoopInLeaf, .transientMapping, .orderOfChecks, .interruptRange, .passThroughWidth, .staleTranslation: tables(deviation)
     case .faultInformationWidth, .faultCollapse: faults(deviation)
     case .queueErrorCode, .queueWidth, .deviceTLBDescriptor, .addressMask, .registerInvalidation: invalidation(deviation)
     case .queueAddress, .invalidationEventData, .pageRequestEventControl, .compatibilityFormatStatus, .optionalBits, .queueDisable,
       .translationWithoutWidths:
       registers(deviation)
-    case .updateNotSnooped, .passThroughCapability, .pageRequestsWithoutDeviceTLB: images(deviation)
+    case .updateNotSnooped, .passThroughCapability, .pageRequestsWithoutDeviceTLB, .guestAddressBeyondHost,
+      .firstStageTableBeyondSecondStage:
+      images(deviation)
     }
   }
 
@@ -70,15 +74,7 @@ struct DeviationScenario {
     case .pasidEntryTwoFaults:
       small.extended = small.extended & ~(1 << 46) | 1 << 47
       small.access(blocked: 0x5B)
-      var right = AlteredModels.blocking(0x5B)
-      var wrong = AlteredModels.blocking(0x59)
-      var model = AlteredModels()
-      right.claimsEverything = true
-      wrong.claimsEverything = true
-      model.claimsEverything = true
-      var scenario = DeviationScenario(small, right: [right], wrong: [wrong])
-      scenario.right[0] = model
-      return scenario
+      return DeviationScenario(small, right: [.blocking(0x5B)], wrong: [.blocking(0x59)])
     default:
       small.words[0x1008] = 2
       small.access(blocked: 0x0A, demanded: [0x3A])
@@ -132,6 +128,41 @@ struct DeviationScenario {
     }
   }
 
+  private static func firstStage(_ deviation: Deviation) -> DeviationScenario {
+    var small = SmallCase.firstStage
+    let path: [(UInt64, UInt64)] = [(0x1_0000, 0x1_1027), (0x1_1000, 0x1_2027), (0x1_2000, 0x1_3027)]
+    switch deviation {
+    case .firstStageWidth:
+      small.words[0x4000] = 0x45
+      small.words[0x1_0008] = 0x1_1007
+      small.access(at: IOVirtualAddress(0x80_0000_5000), blocked: 0x80)
+      return DeviationScenario(small, wrong: [.blocking(0x80), .passing(to: PhysicalAddress(0x40_0000))])
+    case .firstStageLargePages:
+      small.words[0x1_1000] = 0x87
+      small.access(went: PhysicalAddress(0x5000))
+      return DeviationScenario(small, wrong: [.passing(to: PhysicalAddress(0x5000)), .blocking(0x71)])
+    case .flagsWithoutSnoop:
+      small.access(went: SmallCase.page)
+      for (place, entry) in path + [(SmallCase.leaf, 0x20_0067)] { small.load(place, seen: entry) }
+      var strict = AlteredModels()
+      strict.honoursSnoop = true
+      return DeviationScenario(small, wrong: [strict, .leaving(0x20_0027, at: SmallCase.leaf), .leaving(0x1_1007, at: 0x1_0000)])
+    case .flagsLeftClear:
+      small.access(.read, went: SmallCase.page)
+      small.load(SmallCase.leaf, seen: 0x20_0027)
+      small.access(went: SmallCase.page)
+      small.load(SmallCase.leaf, seen: 0x20_0027)
+      return DeviationScenario(small, right: [.forgetful], wrong: [.leaving(0x20_0027, at: SmallCase.leaf)])
+    default:
+      small.words[SmallCase.leaf] = 0xFEE0_0007
+      small.access(blocked: 0x87)
+      for (place, entry) in path + [(SmallCase.leaf, 0xFEE0_0067)] { small.load(place, seen: entry) }
+      return DeviationScenario(
+        small, right: [.leaving(0xFEE0_0027, at: SmallCase.leaf), .leaving(0x1_1007, at: 0x1_0000)],
+        wrong: [.leaving(0xFEE0_0067, at: SmallCase.leaf)])
+    }
+  }
+
   private static func faults(_ deviation: Deviation) -> DeviationScenario {
     var small = SmallCase.legacy
     switch deviation {
@@ -155,6 +186,16 @@ struct DeviationScenario {
       let tables = SmallTables.scalable(entry: 0x1_0289, snoops: false, queries: SmallTables.hits)
       let elsewhere = AlteredModels(access: { _, outcome, _ in outcome.moved(by: 0x1000) })
       return DeviationScenario(tables: tables, wrong: [elsewhere, .passing(), .blocking(0x7C)])
+    case .guestAddressBeyondHost:
+      // A guest physical address of 40 bits in a machine of 39; the second stage maps both halves of it alike.
+      let hit = SmallTables.nestedHit.replacingOccurrences(of: "0x5abc", with: "0x8000005abc")
+      let tables = SmallTables.nested(leaf: 0x80_0000_5067, queries: hit)
+        .replacingOccurrences(of: "[[0,1,\"0x11003\",\"0x0\"]]", with: "[[0,2,\"0x11003\",\"0x0\"]]")
+      return DeviationScenario(tables: tables, wrong: [.passing(), .blocking(0x72)])
+    case .firstStageTableBeyondSecondStage:
+      let entry = SmallEntry.text.replacingOccurrences(of: "\"PGTT\":1", with: "\"PGTT\":3").replacingOccurrences(of: "0x49", with: "0xc9")
+      let wide = entry.replacingOccurrences(of: "\"0x500", with: "\"0x100000000500")
+      return DeviationScenario(tables: wide, wrong: [])
     case .passThroughCapability:
       let tables = SmallTables.scalable(entry: 0x109, queries: #"{"a":"0x7000","r":"passthrough","pa":"0x7000"}"#)
       return DeviationScenario(tables: tables, wrong: [.blocking(0x5B), .passing()])

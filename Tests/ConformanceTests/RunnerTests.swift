@@ -19,7 +19,7 @@ import VTdArchitecture
   }
 
   static let tables = SmallTables.scalable(queries: SmallTables.hits)
-  static let vector = #"{"id":"v","kind":"pasid_vector"}"#
+  static let vector = #"{"id":"v","kind":"ste_vector"}"#
   static let untrusted = CaseReaderTests.iommu.replacingOccurrences(of: #""trust":"check""#, with: #""trust":"qemu""#)
 
   @Test("The last line counts cases, and before it a table says why some were skipped")
@@ -28,8 +28,8 @@ import VTdArchitecture
     #expect(printed.last == "2 passed, 0 failed, 2 skipped")
     #expect(
       printed.dropLast() == [
-        "", "FILE", "  category      passed  failed  skipped", "  c-d                0       0        1  known emulator errors",
-        "  pasid_vector       0       0        1  kind not modelled", "  vtd_ss             2       0        0", "",
+        "", "FILE", "  category    passed  failed  skipped", "  c-d              0       0        1  known emulator errors",
+        "  ste_vector       0       0        1  kind not modelled", "  vtd_ss           2       0        0", "",
       ])
     #expect(tally.total.skipped == [.untrusted: 1, .kind: 1])
   }
@@ -70,14 +70,6 @@ import VTdArchitecture
     #expect(try run(lines) { $0.category = "c" }.printed.last == "0 passed, 0 failed, 1 skipped")
     #expect(try run(lines) { $0.category = "vtd_ss" }.printed.last == "1 passed, 0 failed, 0 skipped")
     #expect(try run(lines) { $0.category = "vtd" }.printed.last == "0 passed, 0 failed, 0 skipped")
-  }
-
-  @Test("Cases that demand a stage which the model lacks are skipped and named")
-  func unsupported() throws {
-    let first = Self.tables.replacingOccurrences(of: "vtd_ss", with: "vtd_fs")
-    let (tally, printed) = try run([first])
-    #expect(tally.total.skipped == [.stage(.first): 1])
-    #expect(printed.contains { $0.contains("first-stage translation not modelled") })
   }
 
   @Test("Memory that a case describes and nobody can make is an error with the line")

@@ -16,6 +16,7 @@ struct SmallCase {
   static let legacyCapabilities: UInt64 = 0x80D2_008C_222F_0606
   static let legacyExtended: UInt64 = 0xF0_0F4A
   static let scalableExtended: UInt64 = 0x4800_80F0_0F4A
+  static let firstStageExtended: UInt64 = 0x8800_00F0_0F4A
 
   var words: [UInt64: UInt64] = [:]
   var capabilities = SmallCase.legacyCapabilities
@@ -42,11 +43,21 @@ struct SmallCase {
     return small
   }
 
+  /// Scalable mode, first stage only, with four levels at the same places and no flag set.
+  static var firstStage: SmallCase {
+    var small = SmallCase(extended: firstStageExtended)
+    small.words = [0x1000: 0x2001, 0x2400: 0x3001, 0x3000: 0x4001, 0x4000: 0x49, 0x4008: 9, 0x4010: 0x1_0000]
+    small.addTables(4)
+    small.enable(root: 0x1400)
+    return small
+  }
+
   private init(extended: UInt64) { self.extended = extended }
 
-  private mutating func addTables() {
+  /// The tables; `user` is U/S of a first stage.
+  private mutating func addTables(_ user: UInt64 = 0) {
     for (place, entry) in [(0x1_0000, 0x1_1003), (0x1_1000, 0x1_2003), (0x1_2000, 0x1_3003), (Self.leaf, 0x20_0003)] as [(UInt64, UInt64)] {
-      words[place] = entry
+      words[place] = entry | user
     }
     words[Self.page.rawValue] = 0x5A5A
   }

@@ -30,6 +30,6 @@ import Testing
     var parameters = EndpointParameters()
     #expect(parameters.problems.isEmpty)
     parameters.cache.ways = 7
-    #expect(parameters.problems.map(\.parameter) == ["atc"])
+    #expect(parameters.problems.map(\.parameter) == ["device_tlb"])
   }
 }

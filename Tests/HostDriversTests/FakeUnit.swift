@@ -33,6 +33,8 @@ final class FakeUnit: HostBus {
   var isSlow = false
   /// The queue stops at descriptors of this type with IQEI 3.
   var refusedType: UInt64?
+  /// What happens when a wait drains page requests, just before it completes.
+  var onDrain: () -> Void = {}
   /// CCMD and IOTLB report that nothing was done.
   var refusesRegisterCommands = false
   var registers32: [UInt64: UInt32] = [:]
@@ -56,6 +58,8 @@ final class FakeUnit: HostBus {
   static let capabilities: UInt64 = 0x00D2_078C_402F_0406
   /// Scalable mode with second stage, pass-through, PASIDs of 20 bits, RPS, SMPWCS, SSADS, queue, IOTLB at 500h.
   static let extended: UInt64 = 0x0003_6998_0000_5043
+  /// The same with first stage, nesting, supervisor requests, EAFS, device-TLBs, page requests and their drain, RPRIVS.
+  static let complete: UInt64 = extended | 1 << 47 | 1 << 26 | 1 << 31 | 1 << 34 | 1 << 2 | 1 << 29 | 1 << 42 | 1 << 53
 
   func readRegister32(_ offset: UInt64) -> UInt32 { registers32[offset] ?? 0 }
 
@@ -71,6 +75,7 @@ final class FakeUnit: HostBus {
       status.formUnion(command.subtracting(.writeBufferFlush))
       registers32[RegisterOffset.globalStatus] = status.rawValue
       if !status.contains(.queuedInvalidation) { registers64[RegisterOffset.invalidationQueueHead] = 0 }
+    case RegisterOffset.pageRequestStatus: registers32[offset] = readRegister32(offset) & ~value
     case RegisterOffset.faultStatus:
       // PFO and IQE are RW1C; PPF follows the records.
       registers32[offset] = readRegister32(offset) & ~(value & 0x11)
@@ -117,6 +122,23 @@ final class FakeUnit: HostBus {
     registers64[register + 8] = record.high
   }
 
+  /// Puts a page request into the queue the way a unit does; PRO is set if there is no room.
+  func request(_ descriptor: PageRequestDescriptor) {
+    let address = readRegister64(RegisterOffset.pageRequestQueueAddress)
+    let mask: UInt64 = 1 << (12 + address & 7) - 1
+    let tail = readRegister64(RegisterOffset.pageRequestQueueTail)
+    guard !registers32[RegisterOffset.pageRequestStatus, default: 0][bit: 1] else { return }
+    guard (tail + 32) & mask != readRegister64(RegisterOffset.pageRequestQueueHead) else {
+      registers32[RegisterOffset.pageRequestStatus, default: 0] |= 2
+      return
+    }
+    for index in 0..<4 {
+      memory.write64(PhysicalAddress(address & ~0xFFF).advanced(by: tail + UInt64(index) * 8), descriptor.words[index])
+    }
+    registers64[RegisterOffset.pageRequestQueueTail] = (tail + 32) & mask
+    registers32[RegisterOffset.pageRequestStatus, default: 0] |= 1
+  }
+
   private func updatePending(_ capabilities: Capabilities) {
     let pending = (0..<UInt64(capabilities.faultRecordingCount)).contains {
       readRegister64(capabilities.faultRecordingOffset + $0 * 16 + 8)[bit: 63]
@@ -142,6 +164,9 @@ final class FakeUnit: HostBus {
         return
       }
       if low[bits: 0...3] == 5 {
+        // A fence, or a wait that drains page requests, is worth noting.
+        if low[bit: 6] || low[bit: 7] { events.append(.descriptor(low & 0xCF, 0)) }
+        if low[bit: 7] { onDrain() }
         if low[bit: 5] {
           waits += 1
           memory.write32(PhysicalAddress(high), UInt32(truncatingIfNeeded: low >> 32))

@@ -61,8 +61,7 @@ import Testing
       ("iotlb: 5", "m.yaml:1: 'iotlb' is a section; its keys are iotlb.entries, iotlb.ways, iotlb.replacement, iotlb.shared,"),
       ("seed: [1, 2]", "m.yaml:1: seed: expected an integer from 0 to 18446744073709551615, found a list or a mapping"),
       ("seed: {a: 2}", "m.yaml:1: seed: expected an integer from 0 to 18446744073709551615, found a list or a mapping"),
-      ("translation.stages: nested", "m.yaml:1: translation.stages: 'nested' is not modelled yet; expected legacy, second or passthrough"),
-      ("translation.stages: first", "m.yaml:1: translation.stages: 'first' is not modelled yet; expected legacy, second or passthrough"),
+      ("translation.stages: both", "m.yaml:1: translation.stages: expected legacy, second, first, nested or passthrough, got 'both'"),
       ("iommu: smmuv3", "m.yaml:1: iommu: 'smmuv3' is not modelled yet; expected vtd"),
       ("preset: skylake", "m.yaml:1: preset: expected default, sapphire-rapids, skylake-sp, unbounded or yardstick, got 'skylake'"),
       ("- 1\n- 2", "m.yaml:1: expected settings, each as key: value"),
@@ -108,6 +107,33 @@ import Testing
       ),
       ("paging_structure_caches.level3.ways: 64", "m.yaml:1: paging_structure_caches.level3: expected 1 to 32 ways, got 64"),
       ("preset: skylake-sp\ntranslation.stages: second", "m.yaml:2: translation.stages: second needs ECAP.SMTS and ECAP.SSTS"),
+      ("preset: skylake-sp\ntranslation.stages: first", "m.yaml:2: translation.stages: first needs ECAP.SMTS and ECAP.FSTS"),
+      (
+        "vtd.extended_capability: 0x3fef9ea2f0efdf\ntranslation.stages: nested",
+        "m.yaml:2: translation.stages: nested needs ECAP.SMTS, ECAP.FSTS, ECAP.SSTS and ECAP.NEST"
+      ),
+      (
+        "preset: sapphire-rapids\ntranslation: {stages: first, first_levels: 5}",
+        "m.yaml:2: translation.first_levels: CAP.FS5LP has no first stage of 5 levels"
+      ),
+      (
+        "vtd.capability: 0xf8ed008cee780c66\ntranslation.stages: first\nmapping.page_size: 1g",
+        "m.yaml:3: mapping.page_size: CAP.FS1GP has no first-stage pages of 1g"
+      ),
+      (
+        "vtd.capability: 0xf9ed0080ee780c66\ntranslation.stages: nested\nmapping.guest_page: 2m",
+        "m.yaml:3: mapping.guest_page: CAP.SSLPS has no second-stage pages of 2m"
+      ),
+      (
+        "vtd.extended_capability: 0x3fef9ea6f0efdb\nendpoints.device_tlb.enabled: true",
+        "m.yaml:2: endpoints.device_tlb.enabled: ECAP.DT says that the unit serves none"
+      ),
+      ("endpoints.page_requests.enabled: true", "m.yaml:1: endpoints.page_requests.enabled: page requests need a device-TLB"),
+      (
+        "endpoints: {device_tlb: {enabled: true}, page_requests: {enabled: true}}\ntranslation.stages: legacy",
+        "m.yaml:1: endpoints.page_requests.enabled: page requests need scalable mode and ECAP.PRS"
+      ),
+      ("endpoints.device_tlb.ways: 7", "m.yaml:1: endpoints.device_tlb: 64 entries do not divide into sets of 7 ways"),
       ("vtd.extended_capability: 0\ntranslation.stages: passthrough", "m.yaml:2: translation.stages: passthrough needs ECAP.PT"),
       ("vtd.capability: 0x0", "m.yaml:1: vtd.capability: SAGAW names no second-stage width"),
       ("translation.levels: 3", "m.yaml:1: translation.levels: CAP.SAGAW has no second stage of 3 levels"),

@@ -20,9 +20,9 @@ import Testing
     #expect(preset.text.hasPrefix("# " + preset.summary))
   }
 
-  @Test("Every value that describes the part is set, with its grade and source", arguments: Preset.all)
+  @Test("Every value that describes the IOMMU is set, with its grade and source", arguments: Preset.all)
   func sources(preset: Preset) throws {
-    let software = ["preset", "driver", "mapping", "replay", "layout", "seed"]
+    let software = ["preset", "endpoints", "driver", "mapping", "replay", "layout", "seed"]
     let keys = MachineConfiguration.parameters.map(\.key).filter { key in
       !software.contains(String(key.prefix { $0 != "." })) && !key.hasPrefix("vtd.choices.")
     }

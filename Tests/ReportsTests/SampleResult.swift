@@ -27,9 +27,11 @@ enum SampleResult {
     (iotlb.lookups, iotlb.hits, iotlb.misses, iotlb.fills, iotlb.evictions) = (20, 15, 5, 5, 1)
     var activity = DriverActivity()
     activity.maps = 9
+    var devices = DeviceRequestFigures()
+    (devices.translatedAccesses, devices.translations, devices.completerAborts, devices.pageRequests) = (4, 3, 1, 2)
     let figures = ReplayFigures(
-      requests: statistics.figures, caches: [.init(name: "iotlb", counters: iotlb)], walks: 5, walkReads: 20, memoryReads: 23,
-      duration: SimTime(nanoseconds: 3000), replayedRecords: 1_234_567, ignored: IgnoredRecords(), driver: activity)
+      requests: statistics.figures, deviceRequests: devices, caches: [.init(name: "iotlb", counters: iotlb)], walks: 5, walkReads: 20,
+      memoryReads: 23, duration: SimTime(nanoseconds: 3000), replayedRecords: 1_234_567, ignored: IgnoredRecords(), driver: activity)
     var result = ReplayResult(
       trace: .init(path: "a \"b\", c.dmat.zst", records: 1_234_567, contentHash: 0xABC), configuration: try ConfigurationReader.read(),
       figures: figures, hostNanoseconds: 1_500_000_000)

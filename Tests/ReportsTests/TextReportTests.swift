@@ -13,6 +13,10 @@ import Translation
     "Each figure stands in its line",
     arguments: [
       ("requests   20", "requests 20: 10 reads, 10 writes, 0 atomics; 1,280 bytes in 20 page pieces"),
+      (
+        "devices",
+        "devices 4 translation requests, 3 with rights; 4 translated accesses, 0 given up; 2 page requests, 0 groups served; 0 invalidations"
+      ),
       ("outcome", "outcome 19 translated, 1 faulted"), ("simulated", "simulated 3.000 us: 6.666 requests/us, 3.413 Gb/s"),
       ("host", "host 1.500 s: 823,044 records/s"), ("latency, ns", "latency, ns mean p50 p90 p99 p99.9 max"),
       ("       ", "82.000 2.000 322.000 322.000 322.000 322.000"), ("  walking", "walking 97.56 % 5 320.000 320.000"),
@@ -60,9 +64,10 @@ import Translation
     let text = TextReport.text(
       try SampleResult.make {
         $0.figures.requests = ReplayStatistics().figures
+        $0.figures.deviceRequests = DeviceRequestFigures()
         $0.trace.damage = "x: block 1: truncated"
       })
-    for part in ["latency, ns", "where the time went", "faults", "by requester", "by PASID"] { #expect(!text.contains(part)) }
+    for part in ["devices", "latency, ns", "where the time went", "faults", "by requester", "by PASID"] { #expect(!text.contains(part)) }
     #expect(text.contains("damage     x: block 1: truncated\n"))
   }
 }

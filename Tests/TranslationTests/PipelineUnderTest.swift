@@ -34,9 +34,11 @@ struct FixedResolver: ContextResolver, ~Copyable {
     resolutions += 1
     time += self.time
     if let fault { return .fault(fault) }
-    context.pointer.pointee = contexts[request.requester.rawValue] ?? TranslationContext(
-      stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
-      secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
+    context.pointer.pointee =
+      contexts[request.requester.rawValue]
+      ?? TranslationContext(
+        stages: stages, domain: request.requester.rawValue, addressSpace: 0, secondStage: stages == .second ? .vtd(format) : nil,
+        secondStageRoot: root, reportsFaults: reportsFaults, forcesSnoop: forcesSnoop)
     return .context(UnsafePointer(context.pointer))
   }
 

@@ -41,13 +41,18 @@ final class UnitBus: HostBus {
     return driver
   }
 
+  /// Hands the interrupts that the unit has sent to the driver.
+  func deliverInterrupts() {
+    while let message = unit.nextMessage() {
+      driver?.receive(MessageSignalledInterrupt(address: message.address, data: message.data))
+    }
+  }
+
   /// A device's access: where it goes, or the fault's code. Interrupts of the unit reach the driver.
   func access(_ address: UInt64, by device: RequesterID, pasid: PASID? = nil, _ kind: AccessKind = .read) -> Access {
     let response = unit.translate(TranslationRequest(kind, at: IOVirtualAddress(address), by: device, pasid: pasid))
     unit.settle()
-    while let message = unit.nextMessage() {
-      driver?.receive(MessageSignalledInterrupt(address: message.address, data: message.data))
-    }
+    deliverInterrupts()
     return response.fault.map { .fault($0.code) } ?? .to(response.address.rawValue)
   }
 
@@ -77,6 +82,10 @@ struct Setting: Sendable, CustomTestStringConvertible {
   func machine() throws -> UnitBus { try UnitBus(version: version, capabilities: capabilities, extended: extended) }
 
   static let scalable = Setting(testDescription: "scalable")
+  /// First stage, nesting, supervisor requests, EAFS, device-TLBs, page requests and their drain, RPRIVS besides.
+  static let complete = Setting(
+    testDescription: "complete",
+    extended: 0x0003_6998_0000_5043 | 1 << 47 | 1 << 26 | 1 << 31 | 1 << 34 | 1 << 2 | 1 << 29 | 1 << 42 | 1 << 53)
   static let legacy = Setting(testDescription: "legacy", mode: .legacy)
   static let all = [
     scalable, legacy,

@@ -20,6 +20,32 @@ import Testing
     #expect(run.errors.isEmpty, "\(run.errors)")
   }
 
+  @Test("A check for stale entries ends with status 1 if one is used, and 0 if none is", arguments: [(1, Int32(1)), (2, 0)])
+  func staleEntries(pages: Int, status: Int32) throws {
+    let folder = try Folder()
+    let text = try folder.file(
+      "trace.txt",
+      """
+      dmatrace 1
+      mappings: complete
+
+      0 attach requester=00:03.0 domain=5
+      0 map address=0x10000 length=0x2000 physical=0x80000 permissions=rw- domain=5
+      1000000 read requester=00:03.0 address=0x11008 length=64
+      2000000 unmap address=0x10000 length=0x2000 domain=5
+      2000000 invalidate address=0x10000 length=0x\(pages)000 scope=pages domain=5
+      3000000 read requester=00:03.0 address=0x11008 length=64
+
+      """)
+    let trace = folder.path("trace.dmat.zst")
+    #expect(try Program("trace", "convert", "--from", "text", text, "--output", trace).status == 0)
+    let run = try Program("replay", trace, "--invalidations", "recorded", "--check-stale", "--quiet")
+    #expect(run.status == status, "\(run.errors)")
+    #expect(run.output.contains("stale uses"))
+    #expect(run.output.contains("too narrow") == (status == 1))
+    #expect(try Program("replay", trace, "--invalidations", "recorded", "--quiet").status == 0)
+  }
+
   @Test("The same replay gives the same JSON, but for what it cost")
   func determinism() throws {
     let folder = try Folder()
@@ -106,7 +132,7 @@ import Testing
     arguments: [
       ("iotbl: {entries: 4}", "unknown key 'iotbl'; did you mean 'iotlb'?"),
       ("seed: 1\niotlb:\n  entries: 60", "m.yaml:3: iotlb: 60 entries"),
-      ("walkers.count: -1", "m.yaml:1: walkers.count: expected"), ("a: [", "not YAML"), ("translation.stages: nested", "not modelled yet"),
+      ("walkers.count: -1", "m.yaml:1: walkers.count: expected"), ("a: [", "not YAML"), ("iommu: smmuv3", "not modelled yet"),
       ("\u{0}", "not YAML"),
     ])
   func configurations(yaml: String, message: String) throws {

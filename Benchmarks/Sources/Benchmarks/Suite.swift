@@ -5,7 +5,7 @@ import Foundation
 struct Suite {
   /// The names, first the whole, then its parts. Replays come first because a new process counts the memory of the one that started it
   /// as its own.
-  static let names = ["replay-hit", "replay-miss", "decode", "lookup", "walk", "miss"]
+  static let names = ["replay-hit", "replay-miss", "decode", "lookup", "walk", "walk-first", "walk-nested", "miss"]
 
   let records: UInt64
   let operations: UInt64
@@ -13,6 +13,7 @@ struct Suite {
   let iommusim: Program
 
   private var tables: MappedTables?
+  private var stagedTables: StagedTables?
   private var traces: [UInt64: GeneratedTrace] = [:]
 
   init(records: UInt64, operations: UInt64, folder: URL, iommusim: Program) throws(BenchmarkError) {
@@ -38,6 +39,8 @@ struct Suite {
       return TranslationBenchmark(
         name: name, summary: "a lookup that hits", operations: operations, pages: few, tables: try mappedTables())
     case "walk": return WalkBenchmark(operations: operations, tables: try mappedTables())
+    case "walk-first": return FirstStageWalkBenchmark(operations: operations, tables: try mappedStages())
+    case "walk-nested": return NestedWalkBenchmark(operations: operations, tables: try mappedStages())
     case "miss":
       return TranslationBenchmark(
         name: name, summary: "a lookup that misses, a walk and a fill", operations: operations, pages: many, tables: try mappedTables())
@@ -49,6 +52,13 @@ struct Suite {
     if let tables { return tables }
     let made = try MappedTables()
     tables = made
+    return made
+  }
+
+  private mutating func mappedStages() throws -> StagedTables {
+    if let stagedTables { return stagedTables }
+    let made = try StagedTables()
+    stagedTables = made
     return made
   }
 

@@ -24,7 +24,7 @@ final class MappedTables {
     _ page: UInt64, _ format: VTdSecondStage, _ root: PhysicalAddress, _ memory: MemoryView
   ) -> PhysicalAddress {
     var probe = NoProbe()
-    let walk: Walk<PhysicalAddress> = Walker.walk(
+    let walk = Walker.walk(
       format, from: WalkStart(table: root, level: format.rootLevel), for: IOVirtualAddress(page << 12), demand: WalkDemand(.read),
       in: memory, probe: &probe)
     return walk.status == .translated ? walk.page : PhysicalAddress(0)

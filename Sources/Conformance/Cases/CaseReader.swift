@@ -55,10 +55,9 @@ public struct CaseReader: ~Copyable {
 }
 
 extension ConformanceCase {
-  /// Kinds of cases about Arm's formats and about single entries: known, not modelled.
+  /// Kinds of cases about Arm's formats: known, not modelled.
   static let unmodelledKinds: Set<String> = [
-    "vmsa_s1", "vmsa_s2", "mut_vmsa_s1", "mut_vmsa_s2", "smmu", "ste_vector", "cd_vector", "pasid_vector", "ste_transition",
-    "cd_transition",
+    "vmsa_s1", "vmsa_s2", "mut_vmsa_s1", "mut_vmsa_s2", "smmu", "ste_vector", "cd_vector", "ste_transition", "cd_transition",
   ]
 
   init(_ object: CaseObject) throws(CaseDefect) {
@@ -77,6 +76,8 @@ extension ConformanceCase {
     let header = CaseHeader(id: id, category: kind, concernsTables: true)
     if let kind = PageTableCase.Kind(rawValue: kind) {
       self = .pageTable(try PageTableCase(object, header, kind))
+    } else if kind == "pasid_vector" {
+      self = .entry(try EntryCase(object, header))
     } else if Self.unmodelledKinds.contains(kind) {
       self = .unmodelled(header)
     } else {

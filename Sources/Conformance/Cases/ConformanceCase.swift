@@ -4,6 +4,8 @@ public enum ConformanceCase: Sendable {
   case iommu(IOMMUCase)
   /// Page tables, alone or behind the structures that lead to them, and what addresses translate to.
   case pageTable(PageTableCase)
+  /// Entries of structures, field by field.
+  case entry(EntryCase)
   /// A case of a kind that is known and not modelled.
   case unmodelled(CaseHeader)
 
@@ -12,6 +14,7 @@ public enum ConformanceCase: Sendable {
     switch self {
     case .iommu(let value): value.header
     case .pageTable(let value): value.header
+    case .entry(let value): value.header
     case .unmodelled(let header): header
     }
   }
@@ -47,23 +50,10 @@ public struct CaseHeader: Hashable, Sendable {
   }
 }
 
-/// What a model must be able to do for a case.
-public struct CaseDemands: Hashable, Sendable {
-  /// A way of translating.
-  public enum Stage: String, Hashable, Sendable, CaseIterable {
-    /// The first stage alone.
-    case first = "first-stage translation"
-    /// The second stage alone.
-    case second = "second-stage translation"
-    /// The first stage through the second.
-    case nested = "nested translation"
-    /// Addresses unchanged.
-    case passThrough = "pass-through"
-  }
-
-  /// The ways in which the case's requests may be translated.
-  public var stages: Set<Stage>
-
-  /// Demands for the given ways of translating.
-  public init(_ stages: Set<Stage>) { self.stages = stages }
+/// A stage of translation.
+public enum TranslationStage: Hashable, Sendable, CaseIterable {
+  /// From the address of a request.
+  case first
+  /// From a guest physical address, or from the address of a request where there is no first stage.
+  case second
 }

@@ -125,14 +125,4 @@ public struct IOMMUCase: Sendable {
     /// A device reads or writes memory.
     case access(Access)
   }
-
-  /// The ways in which the case's requests may be translated.
-  ///
-  /// A unit with scalable mode offers either the first or the second stage in these cases.
-  public var demands: CaseDemands {
-    let accesses = steps.contains { if case .access = $0 { true } else { false } }
-    guard accesses else { return CaseDemands([]) }
-    let firstStage = identity.extended.firstStageTranslation && !identity.extended.secondStageTranslation
-    return CaseDemands(firstStage ? [.first, .passThrough] : [.second, .passThrough])
-  }
 }

@@ -40,8 +40,6 @@ public struct PageTableCase: Sendable {
   public var queries: [Query]
   /// The changes to make.
   public var mutations: [Mutation]
-  /// The ways in which the case's requests may be translated.
-  public var demands: CaseDemands
 
   /// The registers that lead to the structures.
   public struct Registers: Hashable, Sendable {
@@ -171,7 +169,7 @@ public struct PageTableCase: Sendable {
 /// A page table without any structure before it.
 public struct BareTable: Hashable, Sendable {
   /// First stage or second.
-  public var stage: CaseDemands.Stage
+  public var stage: TranslationStage
   /// 3, 4 or 5.
   public var levels: UInt8
   /// The top table.
@@ -180,7 +178,7 @@ public struct BareTable: Hashable, Sendable {
   public var hostAddressWidth: Int
 
   /// A table.
-  public init(stage: CaseDemands.Stage, levels: UInt8, root: PhysicalAddress, hostAddressWidth: Int) {
+  public init(stage: TranslationStage, levels: UInt8, root: PhysicalAddress, hostAddressWidth: Int) {
     self.stage = stage
     self.levels = levels
     self.root = root

@@ -23,7 +23,6 @@ extension PageTableCase {
     } else {
       for query in try object.objects("q") { queries.append(try Query(query, requester, pasid)) }
     }
-    demands = try Self.demands(object, kind, table)
   }
 
   private static func blocks(_ object: CaseObject) throws(CaseDefect) -> [Block] {
@@ -54,38 +53,13 @@ extension PageTableCase {
     }
     return blocks
   }
-
-  private static func demands(_ object: CaseObject, _ kind: Kind, _ table: BareTable?) throws(CaseDefect) -> CaseDemands {
-    switch kind {
-    case .firstStage: return CaseDemands([.first])
-    case .changedFirstStage: return CaseDemands([.first, .passThrough])
-    case .secondStage: return CaseDemands([.second])
-    case .changedSecondStage, .legacy: return CaseDemands([.second, .passThrough])
-    case .bare: return CaseDemands(table.map { [$0.stage] } ?? [])
-    case .scalable:
-      var stages: Set<CaseDemands.Stage> = []
-      for device in try object.objects("devices") {
-        for entry in try device.objects("entries") {
-          switch try entry.string("type") {
-          case "fs": stages.insert(.first)
-          case "ss": stages.insert(.second)
-          case "nested": stages.insert(.nested)
-          case "pt": stages.insert(.passThrough)
-          case "torn_down": break
-          case let other: throw CaseDefect(entry.place(of: "type"), expected: "a known type of PASID entry", found: other)
-          }
-        }
-      }
-      return CaseDemands(stages)
-    }
-  }
 }
 
 extension BareTable {
   init(_ object: CaseObject, hostAddressWidth: Int) throws(CaseDefect) {
     let levels = try object.integer("levels")
     guard (3...5).contains(levels) else { throw CaseDefect(object.place(of: "levels"), expected: "3 to 5", found: "\(levels)") }
-    let stage: CaseDemands.Stage
+    let stage: TranslationStage
     switch try object.string("stage") {
     case "fs": stage = .first
     case "ss": stage = .second

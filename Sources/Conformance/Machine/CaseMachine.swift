@@ -15,12 +15,12 @@ public protocol CaseMachine: AnyObject {
   func access(_ request: CaseRequest) -> CaseOutcome
 }
 
-/// Makes machines for cases, and says which cases it cannot make one for.
+/// Makes machines for cases.
 public protocol CaseMachineFactory {
-  /// The first thing that cases demand and the model cannot do, or nil if it can do everything.
-  func unsupported(_ demands: CaseDemands) -> CaseDemands.Stage?
   /// A unit after reset in a machine with the given memory.
-  func makeMachine(_ identity: UnitIdentity, memory: MemoryView) throws -> any CaseMachine
+  ///
+  /// - Parameter updatesWithoutSnoop: Whether walks set accessed and dirty flags although they don't snoop, as emulators do.
+  func makeMachine(_ identity: UnitIdentity, updatesWithoutSnoop: Bool, memory: MemoryView) throws -> any CaseMachine
   /// What page tables without any structure before them translate an address to; faults carry the codes of scalable mode.
   func walk(_ table: BareTable, for address: IOVirtualAddress, kind: AccessKind, in memory: MemoryView) -> CaseOutcome
 }

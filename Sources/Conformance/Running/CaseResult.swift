@@ -6,15 +6,12 @@ public struct CaseResult: Sendable {
     case untrusted
     /// Nothing models cases of this kind.
     case kind
-    /// The model lacks this.
-    case stage(CaseDemands.Stage)
 
     /// The reason in words.
     public var description: String {
       switch self {
       case .untrusted: "known emulator errors"
       case .kind: "kind not modelled"
-      case .stage(let stage): "\(stage.rawValue) not modelled"
       }
     }
   }

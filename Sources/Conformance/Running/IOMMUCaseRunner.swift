@@ -13,7 +13,8 @@ struct IOMMUCaseRunner {
   init(_ test: IOMMUCase, factory: any CaseMachineFactory) throws {
     self.test = test
     memory = try PhysicalMemory(regions: test.regions)
-    machine = try factory.makeMachine(test.identity, memory: memory.view)
+    // The observed machine has no caches to snoop: it sets flags whether it says so or not.
+    machine = try factory.makeMachine(test.identity, updatesWithoutSnoop: true, memory: memory.view)
     expectations = VTdExpectations(test, memory: memory.view)
     result = CaseResult(header: test.header)
   }
@@ -65,9 +66,12 @@ struct IOMMUCaseRunner {
     for (index, word) in expected.enumerated() {
       let address = words.address.advanced(by: UInt64(8 * index))
       let value = memory.view.read64(address)
-      guard value != word else { continue }
+      if let value, word.admits(value) {
+        expectations.deviations.formUnion(word.deviations(value))
+        continue
+      }
       let got = value.map { "0x" + String($0, radix: 16) } ?? "no memory"
-      fail(place, "memory at \(address)", expected: "0x" + String(word, radix: 16), got: got)
+      fail(place, "memory at \(address)", expected: "0x" + String(word.word, radix: 16), got: got)
     }
   }
 
@@ -79,6 +83,7 @@ struct IOMMUCaseRunner {
     let walk = expectations.reading.trail(request)
     let expected = expectations.expected(access, request)
     let saved = LandingPlaces(access.observed, expected, request, memory.view)
+    let trails = expectations.flagTrails(request)
     let outcome = machine.access(request)
     machine.settle()
 
@@ -98,6 +103,11 @@ struct IOMMUCaseRunner {
       fail(place, action, expected: problem.expected, got: problem.got, walk: walk)
     }
     expectations.follow(chosen, request, seen: seen, machine: machine)
+    expectations.followFlags(trails, chosen, request)
+    if let entry = expectations.entryWithoutFlags(trails) {
+      let (expected, found) = ("0x" + String(entry.expected, radix: 16), "0x" + String(entry.found, radix: 16))
+      fail(place, "flags at \(entry.address)", expected: expected, got: found, walk: walk)
+    }
     compareFaultRegisters(seen, place)
     saved.restore(after: chosen, seen: seen, request, memory.view)
   }

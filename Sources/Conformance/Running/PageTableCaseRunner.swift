@@ -28,13 +28,18 @@ struct PageTableCaseRunner {
     if let registers = test.registers, !test.queries.isEmpty {
       try mendContexts(registers)
       let unit = try TableUnit(registers, test, factory, memory.view)
+      var wideTest = test
+      wideTest.hostAddressWidth = 52
+      let wideUnit = test.kind == .scalable ? try TableUnit(registers, wideTest, factory, memory.view) : unit
+      let isTooWide = test.queries.map { unit.meetsReservedGuestAddress($0.request(.read)) }
       for (index, query) in test.queries.enumerated() {
-        let request = query.request(.read)
-        if !unit.tables(request).isFirstStage { checkLeaf(query, unit.reading(request), "query \(index)") }
+        checkStages(query, (isTooWide[index] ? wideUnit : unit).reading(query.request(.read)), "query \(index)")
       }
       for (index, query) in test.queries.enumerated() {
         for kind in [AccessKind.read, .write] {
-          compare([query.expected], query.request(kind), "query \(index)", on: unit)
+          let request = query.request(kind)
+          if isTooWide[index] { refuse(request, "query \(index)", on: unit) }
+          compare([query.expected], request, "query \(index)", on: isTooWide[index] ? wideUnit : unit)
         }
       }
     }
@@ -85,24 +90,40 @@ struct PageTableCaseRunner {
     for patch in old.reversed() { memory.view.write64(patch.address, patch.word) }
   }
 
+  /// A guest physical address beyond the host address width is a reserved bit of the first-stage entry that names it; the answer that the
+  /// case gives is that of a unit which is wide enough.
+  private mutating func refuse(_ request: CaseRequest, _ place: String, on unit: TableUnit) {
+    result.deviations.insert(.guestAddressBeyondHost)
+    let outcome = unit.access(request)
+    guard outcome.reason != .firstStageReserved, outcome.reason != .firstStageBeyondWidth else { return }
+    fail(
+      place, Self.action(request), expected: "fault \(FaultReason.firstStageReserved), the guest physical address being too wide",
+      got: outcome.description, walk: unit.reading(request).trail)
+  }
+
   private mutating func compare(
     _ answers: [PageTableCase.Answer], _ request: CaseRequest, _ place: String, on unit: TableUnit
   ) {
-    let kind = request.kind
     let tables = unit.tables(request)
-    let outcomes = answers.map { TableOutcome($0, kind, isLegacy: unit.isLegacy, isFirstStage: tables.isFirstStage) }
-    let before = tables.updates == .notSnooped ? unit.reading(request) : nil
+    let before = unit.reading(request)
+    let outcomes = answers.flatMap {
+      TableOutcome.outcomes(
+        $0, request.kind, isLegacy: unit.isLegacy, isFirstStage: tables.isFirstStage, guestAddressWidth: tables.guestAddressWidth,
+        isWritable: before.isWritable)
+    }
     var outcome = unit.access(request)
-    if let before, before.needsUpdate(kind) {
-      let isUpdateFault = outcome.reason == .secondStageUpdateNotSnooped
+    let updateFaults = tables.isSnooped ? [] : before.updateFaults
+    if !updateFaults.isEmpty {
+      let isUpdateFault = outcome.reason.map(updateFaults.contains) ?? false
       guard isUpdateFault || !outcomes.contains(where: \.isTranslation) else {
-        fail(place, Self.action(request), expected: "fault 7Ch, flags being clear", got: outcome.description, walk: before.trail)
+        let codes = updateFaults.map { "fault \($0)" }.sorted().joined(separator: " or ")
+        fail(place, Self.action(request), expected: "\(codes), flags being clear", got: outcome.description, walk: before.trail)
         return
       }
       if isUpdateFault {
         // Software sets the flags; then the tables must translate as the case says.
         result.deviations.insert(.updateNotSnooped)
-        before.setFlags(kind, in: memory.view)
+        before.setFlags(in: memory.view)
         outcome = unit.access(request)
       }
     }
@@ -110,11 +131,8 @@ struct PageTableCaseRunner {
       fail(place, Self.action(request), expected: Self.words(outcomes), got: outcome.sizedDescription, walk: unit.reading(request).trail)
       return
     }
-    if outcome.reason == nil, tables.updates == .snooped {
-      let after = unit.reading(request)
-      if after.needsUpdate(kind) {
-        fail(place, Self.action(request), expected: "accessed and dirty flags set", got: "flags clear", walk: after.trail)
-      }
+    if outcome.reason == nil, case let words = before.withoutFlags(in: memory.view), !words.isEmpty {
+      fail(place, Self.action(request), expected: "accessed and dirty flags set", got: "flags clear", walk: words)
     }
     if answers.contains(where: { if case .passThrough = $0 { true } else { false } }) { result.deviations.insert(.passThroughCapability) }
   }
@@ -131,35 +149,75 @@ struct PageTableCaseRunner {
 
   private mutating func run(_ query: PageTableCase.Query, _ table: BareTable, _ place: String) {
     let reading = TableReading(table, query.address, memory.view)
-    if table.stage == .second { checkLeaf(query, reading, place) }
+    checkStages(query, reading, place)
     for kind in [AccessKind.read, .write] {
-      let expected = TableOutcome(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
+      let expected = TableOutcome.outcomes(query.expected, kind, isLegacy: false, isFirstStage: table.stage == .first)
       let outcome = factory.walk(table, for: query.address, kind: kind, in: memory.view)
-      guard !expected.admits(outcome) else { continue }
-      let action = "\(kind) at \(query.address)"
-      fail(place, action, expected: expected.description, got: outcome.sizedDescription, walk: reading.trail)
+      guard !expected.contains(where: { $0.admits(outcome) }) else { continue }
+      fail(place, "\(kind) at \(query.address)", expected: Self.words(expected), got: outcome.sizedDescription, walk: reading.trail)
     }
   }
 
-  // MARK: What the leaf says
+  // MARK: What the tables say
 
   /// The level that an answer gives beside the size of the page.
   private mutating func checkLevel(_ answer: PageTableCase.Answer, _ place: String) {
-    guard case .hit(let mapping) = answer, Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) else { return }
-    fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+    for (_, mapping) in answer.mappings where Int(mapping.pageSizeLog2) != 3 + 9 * Int(mapping.level) {
+      fail(place, "level", expected: "the level of pages of 2^\(mapping.pageSizeLog2) bytes", got: "\(mapping.level)")
+    }
   }
 
-  /// The flags of the leaf as the image holds them, before any access, against those that the case gives.
-  private mutating func checkLeaf(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
-    guard case .hit(let mapping) = query.expected else { return }
+  /// What the image holds before any access, stage by stage, against what the case gives.
+  private mutating func checkStages(_ query: PageTableCase.Query, _ reading: TableReading, _ place: String) {
     checkLevel(query.expected, place)
-    guard let leaf = reading.trail.last else { return }
-    let flags = [
-      ("dirty flag", mapping.dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", mapping.snoop, VTdSecondStage.EntryBits.snoop),
-    ]
-    for (name, expected, bit) in flags {
-      guard let expected, expected != (leaf.value & bit != 0) else { continue }
-      fail(place, name, expected: expected ? "set" : "clear", got: expected ? "clear" : "set", walk: reading.trail)
+    if let expected = query.expected.guestAddress, let leaf = reading.leaf(.first), let size = leaf.pageSizeLog2 {
+      let offset = UInt64.mask(width: Int(size))
+      let address = GuestPhysicalAddress(leaf.value & .mask(bits: 12...51) & ~offset | query.address.rawValue & offset)
+      if address != expected { fail(place, "guest physical address", expected: "\(expected)", got: "\(address)", walk: reading.trail) }
     }
+    for (stage, mapping) in query.expected.mappings {
+      // Of an answer that names no stage the tables say which it is.
+      guard let stage = stage ?? reading.trail.last?.stage, let leaf = reading.leaf(stage), let size = leaf.pageSizeLog2 else { continue }
+      let permissions = reading.permissions(stage)
+      if size != mapping.pageSizeLog2 || permissions != mapping.permissions ?? permissions {
+        fail(
+          place, "what the tables say", expected: "2^\(mapping.pageSizeLog2) bytes \(mapping.permissions ?? permissions)",
+          got: "2^\(size) bytes \(permissions)", walk: reading.trail)
+      }
+      for (name, expected, bit) in mapping.flags(stage) where expected != (leaf.value & bit != 0) {
+        fail(place, name, expected: expected ? "set" : "clear", got: expected ? "clear" : "set", walk: reading.trail)
+      }
+    }
+  }
+}
+
+extension PageTableCase.Answer {
+  /// What the answer says of each stage, or of the only one.
+  fileprivate var mappings: [(stage: TranslationStage?, mapping: PageTableCase.Mapping)] {
+    switch self {
+    case .hit(let mapping): [(nil, mapping)]
+    case .nested(let first, _, let second): [(.first, first), (.second, second)]
+    default: []
+    }
+  }
+
+  /// What the first stage of nested translation comes to.
+  fileprivate var guestAddress: GuestPhysicalAddress? {
+    switch self {
+    case .nested(_, let address, _), .secondStageMiss(let address): address
+    default: nil
+    }
+  }
+}
+
+extension PageTableCase.Mapping {
+  /// The bits of the leaf that the case gives.
+  fileprivate func flags(_ stage: TranslationStage) -> [(name: String, expected: Bool, bit: UInt64)] {
+    let flags: [(String, Bool?, UInt64)] =
+      switch stage {
+      case .first: [("accessed flag", accessed, 1 << 5), ("dirty flag", dirty, 1 << 6)]
+      case .second: [("dirty flag", dirty, VTdSecondStage.EntryBits.dirty), ("snoop bit", snoop, VTdSecondStage.EntryBits.snoop)]
+      }
+    return flags.compactMap { name, expected, bit in expected.map { (name, $0, bit) } }
   }
 }

@@ -59,7 +59,7 @@ public struct Runner {
     return tally
   }
 
-  /// Runs one case, if the model can do what it demands.
+  /// Runs one case, if it is to be believed and of a kind that is modelled.
   ///
   /// - Throws: what the memory or the machine of the case cannot be made for.
   public func run(_ test: ConformanceCase) throws -> CaseResult {
@@ -71,19 +71,14 @@ public struct Runner {
     switch test {
     case .unmodelled: result.skipped = .kind
     case .iommu(let test):
-      if let stage = factory.unsupported(test.demands) {
-        result.skipped = .stage(stage)
-      } else {
-        var runner = try IOMMUCaseRunner(test, factory: factory)
-        result = runner.run()
-      }
+      var runner = try IOMMUCaseRunner(test, factory: factory)
+      result = runner.run()
+    case .entry(let test):
+      var runner = EntryCaseRunner(test)
+      result = runner.run()
     case .pageTable(let test):
-      if let stage = factory.unsupported(test.demands) {
-        result.skipped = .stage(stage)
-      } else {
-        var runner = try PageTableCaseRunner(test, factory: factory)
-        result = try runner.run()
-      }
+      var runner = try PageTableCaseRunner(test, factory: factory)
+      result = try runner.run()
     }
     return result
   }

@@ -6,37 +6,37 @@ enum TableOutcome: Hashable, CustomStringConvertible {
   case translated(PhysicalAddress, pageSizeLog2: UInt8?)
   case fault(FaultReason)
 
-  /// The outcome of a request of the given kind, not privileged.
-  init(_ answer: PageTableCase.Answer, _ kind: AccessKind, isLegacy: Bool, isFirstStage: Bool) {
+  /// The outcomes that are right by an answer, for a request of the given kind without privilege.
+  ///
+  /// - Parameters:
+  ///   - isFirstStage: Whether there is a first stage, alone or nested.
+  ///   - guestAddressWidth: How many bits of a guest physical address the second stage of nested translation translates.
+  ///   - isWritable: Whether the first stage lets writes through.
+  static func outcomes(
+    _ answer: PageTableCase.Answer, _ kind: AccessKind, isLegacy: Bool, isFirstStage: Bool, guestAddressWidth: Int = 64,
+    isWritable: Bool = true
+  ) -> [TableOutcome] {
     let denial: FaultReason =
       isLegacy ? (kind.writes ? .noWrite : .noRead) : (kind.writes ? .scalableNoWrite : .scalableNoRead)
     let secondStageMiss: FaultReason = isLegacy ? denial : .secondStageNotPresent
     switch answer {
     case .hit(let mapping):
-      let permitted = mapping.permissions?.isSuperset(of: Permissions(for: kind)) ?? true
-      if mapping.user == false {
-        self = .fault(.supervisorPage)
-      } else if permitted {
-        self = .translated(PhysicalAddress(mapping.output), pageSizeLog2: mapping.pageSizeLog2)
-      } else {
-        self = .fault(mapping.permissions?.isDisjoint(with: .readWrite) == true ? secondStageMiss : denial)
-      }
+      if mapping.user == false { return [.fault(.supervisorPage)] }
+      if mapping.permits(kind) { return [.translated(PhysicalAddress(mapping.output), pageSizeLog2: mapping.pageSizeLog2)] }
+      return [.fault(mapping.permissions?.isDisjoint(with: .readWrite) == true ? secondStageMiss : denial)]
     case .nested(let first, _, let second):
-      let firstPermits = first.permissions?.isSuperset(of: Permissions(for: kind)) ?? true
-      let secondPermits = second.permissions?.isSuperset(of: Permissions(for: kind)) ?? true
-      if first.user == false {
-        self = .fault(.supervisorPage)
-      } else if firstPermits, secondPermits {
-        self = .translated(PhysicalAddress(second.output), pageSizeLog2: min(first.pageSizeLog2, second.pageSizeLog2))
-      } else {
-        self = .fault(denial)
-      }
-    case .miss: self = .fault(isFirstStage ? .firstStageNotPresent : secondStageMiss)
-    case .range: self = .fault(isLegacy ? .addressBeyondWidth : .secondStageBeyondWidth)
-    case .nonCanonical: self = .fault(.notCanonical)
-    case .secondStageMiss: self = .fault(.secondStageNotPresent)
-    case .passThrough(let address): self = .translated(address, pageSizeLog2: nil)
-    case .fault(let reason): self = .fault(reason)
+      if first.user == false { return [.fault(.supervisorPage)] }
+      guard first.permits(kind), second.permits(kind) else { return [.fault(denial)] }
+      return [.translated(PhysicalAddress(second.output), pageSizeLog2: min(first.pageSizeLog2, second.pageSizeLog2))]
+    case .miss: return [.fault(isFirstStage ? .firstStageNotPresent : secondStageMiss)]
+    case .range: return [.fault(isLegacy ? .addressBeyondWidth : .secondStageBeyondWidth)]
+    case .nonCanonical: return [.fault(.notCanonical)]
+    case .secondStageMiss(let address):
+      if guestAddressWidth < 64, address.rawValue >> UInt64(guestAddressWidth) != 0 { return [.fault(.firstStageBeyondWidth)] }
+      // Which stage's refusal counts is open.
+      return [.fault(.secondStageNotPresent)] + (kind.writes && !isWritable ? [.fault(denial)] : [])
+    case .passThrough(let address): return [.translated(address, pageSizeLog2: nil)]
+    case .fault(let reason): return [.fault(reason)]
     }
   }
 
@@ -60,6 +60,11 @@ enum TableOutcome: Hashable, CustomStringConvertible {
     case .fault(let reason): "fault \(reason)"
     }
   }
+}
+
+extension PageTableCase.Mapping {
+  /// Whether the entries permit the access; they do if the case doesn't say.
+  fileprivate func permits(_ kind: AccessKind) -> Bool { permissions?.isSuperset(of: Permissions(for: kind)) ?? true }
 }
 
 extension CaseOutcome {

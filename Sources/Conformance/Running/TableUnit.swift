@@ -4,17 +4,13 @@ import VTdArchitecture
 
 /// A unit programmed with the registers of a page-table case.
 final class TableUnit {
-  /// What happens to accessed and dirty flags of second-stage entries.
-  enum FlagUpdates: Hashable {
-    case none
-    case snooped
-    case notSnooped
-  }
-
   /// What a requester's structures say of its tables.
   struct Tables: Hashable {
     var isFirstStage = false
-    var updates = FlagUpdates.none
+    /// Whether walks snoop, without which they may not set flags.
+    var isSnooped = false
+    /// How many bits of a guest physical address the second stage of nested translation translates.
+    var guestAddressWidth = 64
   }
 
   let isLegacy: Bool
@@ -30,7 +26,7 @@ final class TableUnit {
     identity = registers.identity(hostAddressWidth: test.hostAddressWidth)
     let root = RootTableAddress(rawValue: registers.rootTable)
     isLegacy = root.mode == .legacy
-    machine = try factory.makeMachine(identity, memory: memory)
+    machine = try factory.makeMachine(identity, updatesWithoutSnoop: false, memory: memory)
     accesses = AccessReading(identity: identity, hasTransientMapping: false, root: root, isEnabled: true, memory: memory)
     machine.writeRegister(at: RegisterOffset.rootTableAddress, size: 8, value: registers.rootTable)
     for command in [GlobalCommand.rootTable, .translation] {
@@ -49,6 +45,12 @@ final class TableUnit {
   /// The entries on the way of a request as they stand now.
   func reading(_ request: CaseRequest) -> TableReading { TableReading(trail: accesses.trail(request)) }
 
+  /// Whether the request meets a first-stage entry of nested translation that names an address beyond the host address width.
+  func meetsReservedGuestAddress(_ request: CaseRequest) -> Bool {
+    guard tables(request).guestAddressWidth < 64, let entry = reading(request).trail.last, entry.stage == .first else { return false }
+    return entry.value[bit: 0] && entry.value & .mask(bits: 12...51) >> UInt64(identity.hostAddressWidth) != 0
+  }
+
   /// What the structures say of the tables of the request's requester and PASID; they stay as they are while the unit is in use.
   func tables(_ request: CaseRequest) -> Tables {
     var sender = request.withoutData
@@ -56,10 +58,12 @@ final class TableUnit {
     sender.kind = .read
     if let tables = known[sender] { return tables }
     var tables = Tables()
-    if let entry = accesses.structures(request).pasidEntry {
-      tables.isFirstStage = entry.stages == .firstStage || entry.stages == .nested
-      if entry.stages == .secondStage, entry.secondStageAccessedDirty, identity.extended.secondStageAccessedDirty {
-        tables.updates = entry.pageWalkSnoop && identity.extended.scalableModePageWalkCoherency ? .snooped : .notSnooped
+    let structures = accesses.structures(request)
+    if let entry = structures.pasidEntry {
+      tables.isSnooped = entry.pageWalkSnoop && identity.extended.scalableModePageWalkCoherency
+      if case .firstStage(let reading, _)? = accesses.tables(structures, observed: false) {
+        tables.isFirstStage = true
+        tables.guestAddressWidth = reading.guestAddressWidth
       }
     }
     known[sender] = tables
@@ -74,17 +78,21 @@ final class TableUnit {
   }
 }
 
-/// The entries on the way of an address.
+/// The entries on the way of an access, structures first, then table entries as the walk meets them.
 struct TableReading {
-  /// Structures, then table entries from the top one to the leaf.
   let trail: [TableWord]
 
   init(trail: [TableWord]) { self.trail = trail }
 
-  /// The entries of a table that stands alone; none of a first-stage table.
+  /// The entries of a table that stands alone.
   init(_ table: BareTable, _ address: IOVirtualAddress, _ memory: MemoryView) {
     var trail: [TableWord] = []
-    if table.stage == .second {
+    switch table.stage {
+    case .first:
+      let tables = FirstStageReading(
+        levels: Int(table.levels), root: table.root.rawValue, hostAddressWidth: table.hostAddressWidth, pages1G: true, memory: memory)
+      _ = tables.outcome(for: address, kind: .read, order: .permissionLast, trail: &trail)
+    case .second:
       let features = VTdSecondStage.Features(hostAddressWidth: UInt8(table.hostAddressWidth))
       let tables = SecondStageReading(format: VTdSecondStage(levels: table.levels, features: features), root: table.root, memory: memory)
       _ = tables.outcome(for: address, kind: .read, order: .permissionLast, trail: &trail)
@@ -92,20 +100,36 @@ struct TableReading {
     self.trail = trail
   }
 
-  private var tableEntries: ArraySlice<TableWord> { trail.drop { !$0.name.hasPrefix(SecondStageReading.levelPrefix) } }
+  /// The leaf of a stage: the last entry of that stage that was met.
+  func leaf(_ stage: TranslationStage) -> TableWord? { trail.last { $0.stage == stage } }
 
-  /// Whether an access of the kind finds a flag clear that it would have to set.
-  func needsUpdate(_ kind: AccessKind) -> Bool {
-    tableEntries.contains { $0.value & VTdSecondStage.EntryBits.accessed == 0 }
-      || (kind.writes && tableEntries.last.map { $0.value & VTdSecondStage.EntryBits.dirty == 0 } ?? false)
+  /// What the entries of a stage permit together; of a second stage those that the output goes through, not those that tables do.
+  func permissions(_ stage: TranslationStage) -> Permissions {
+    let afterTables = trail.lastIndex { $0.stage == .first }.map { $0 + 1 } ?? 0
+    switch stage {
+    case .first: return isWritable ? .readWrite : .read
+    case .second:
+      return trail[afterTables...].filter { $0.stage == .second }
+        .reduce(.readWrite) { $0.intersection(Permissions(rawValue: UInt8($1.value & 3))) }
+    }
   }
 
-  /// Sets the flags that an access of the kind needs, as software does where hardware may not.
-  func setFlags(_ kind: AccessKind, in memory: MemoryView) {
-    for word in tableEntries {
-      let dirty = kind.writes && word == tableEntries.last ? VTdSecondStage.EntryBits.dirty : 0
-      memory.write64(word.address, word.value | VTdSecondStage.EntryBits.accessed | dirty)
-    }
+  /// Whether every first-stage entry has R/W.
+  var isWritable: Bool { trail.allSatisfy { $0.stage != .first || $0.value[bit: 1] } }
+
+  /// The codes of updates that walks may not make without snooping: one for each stage with a flag that is clear and must be set.
+  var updateFaults: Set<FaultReason> {
+    Set(trail.filter { $0.missingFlags != 0 }.map { $0.stage == .first ? .firstStageUpdateNotSnooped : .secondStageUpdateNotSnooped })
+  }
+
+  /// The entries in which a flag is clear that the access must have set.
+  func withoutFlags(in memory: MemoryView) -> [TableWord] {
+    trail.filter { word in memory.read64(word.address).map { word.flags & ~$0 != 0 } ?? true && word.flags != 0 }
+  }
+
+  /// Sets the flags that the access needs, as software does where hardware may not.
+  func setFlags(in memory: MemoryView) {
+    for word in trail where word.flags != 0 { memory.write64(word.address, (memory.read64(word.address) ?? 0) | word.flags) }
   }
 }
 

@@ -69,11 +69,25 @@ struct AccessReading {
   func trail(_ request: CaseRequest) -> [TableWord] {
     let structures = self.structures(request)
     var trail = structures.trail
-    if case .secondStage(let root, let width) = structures.destination {
-      _ = tables(root, width, observed: false, structures).outcome(
-        for: request.address, kind: request.kind, order: .permissionLast, trail: &trail)
+    if let tables = tables(structures, observed: false), tables.inputFault(request.address, isLegacy: false) == nil {
+      _ = tables.outcome(for: request.address, kind: request.kind, order: .permissionLast, trail: &trail)
     }
     return trail
+  }
+
+  /// The first-stage entries on the way of one piece, with the flags that the request sets in them, and what they come to; nil if the
+  /// request does not get that far.
+  func firstStageWalk(_ address: IOVirtualAddress, _ request: CaseRequest, observed: Bool) -> (outcome: WalkOutcome, words: [TableWord])? {
+    guard isEnabled, !InterruptAddressRange.contains(address) else { return nil }
+    let structures = self.structures(request)
+    guard observed ? structures.earlierBlock == nil : !structures.findings.contains(where: \.isCertain),
+      case .firstStage? = tables(structures, observed: observed), let tables = tables(structures, observed: observed),
+      tables.inputFault(address, isLegacy: false) == nil
+    else { return nil }
+    var words: [TableWord] = []
+    let order: OrderOfChecks = observed ? .permissionFirst : .permissionLast
+    let outcome = tables.outcome(for: address, kind: request.kind, order: order, trail: &words)
+    return (outcome, words)
   }
 
   enum Outcome: Hashable {
@@ -97,14 +111,14 @@ struct AccessReading {
     case .blocked(let reason): return blocked(reason)
     case .passThrough: return .translated(PhysicalAddress(address.rawValue))
     case .unread: return nil
-    case .secondStage(let root, let width):
-      guard address.rawValue >> UInt64(inputWidth(width)) == 0 else { return blocked(.addressBeyondWidth) }
+    case .secondStage, .firstStage:
+      guard let tables = tables(structures, observed: true) else { return nil }
+      if let reason = tables.inputFault(address, isLegacy: true) { return blocked(reason) }
       var trail: [TableWord] = []
-      let outcome = tables(root, width, observed: true, structures)
-        .outcome(for: address, kind: request.kind, order: .permissionFirst, trail: &trail)
+      let outcome = tables.outcome(for: address, kind: request.kind, order: .permissionFirst, trail: &trail)
       if case .translated(let output, _) = outcome { return .translated(output) }
       if case .interruptRange = outcome, !structures.isLegacy { return blocked(.scalableInterruptRange) }
-      return Self.reason(outcome, kind: request.kind, isLegacy: true).map(blocked)
+      return tables.reason(outcome, kind: request.kind, isLegacy: true).map(blocked)
     }
   }
 
@@ -131,21 +145,23 @@ struct AccessReading {
       } else {
         outcomes[blocked(isLegacy ? .addressBeyondWidth : .scalableBeyondHostWidth)] = [.passThroughWidth]
       }
-    case .secondStage(let root, let width):
-      let codes: Set<Deviation> = isLegacy ? [] : [.scalableModeCodes]
-      guard address.rawValue >> UInt64(inputWidth(width)) == 0 else {
-        outcomes[blocked(isLegacy ? .addressBeyondWidth : .secondStageBeyondWidth)] = codes
+    case .secondStage, .firstStage:
+      guard let tables = tables(structures, observed: false) else { break }
+      let codes: Set<Deviation> = isLegacy || tables.isFirstStage ? [] : [.scalableModeCodes]
+      if let reason = tables.inputFault(address, isLegacy: isLegacy) {
+        outcomes[blocked(reason)] = codes
         break
       }
-      let tables = self.tables(root, width, observed: false, structures)
-      for order in SecondStageReading.Order.allCases {
+      let isNarrowed = tables.isFirstStage && self.tables(structures, observed: true)?.inputFault(address, isLegacy: false) != nil
+      for order in OrderOfChecks.allCases {
         var trail: [TableWord] = []
         let outcome = tables.outcome(for: address, kind: request.kind, order: order, trail: &trail)
+        let narrowed: Set<Deviation> = isNarrowed ? [.firstStageWidth] : []
         if case .translated(let output, let size) = outcome {
           let overlaps = InterruptAddressRange.overlaps(output.alignedDown(size), sizeLog2: size)
-          outcomes[.translated(output), default: []].formUnion(overlaps ? [.interruptRange] : [])
-        } else if let reason = Self.reason(outcome, kind: request.kind, isLegacy: isLegacy) {
-          outcomes[blocked(reason), default: []].formUnion(codes.union(deviations(outcome, trail)))
+          outcomes[.translated(output), default: []].formUnion(narrowed.union(overlaps ? [.interruptRange] : []))
+        } else if let reason = tables.reason(outcome, kind: request.kind, isLegacy: isLegacy) {
+          outcomes[blocked(reason), default: []].formUnion(codes.union(narrowed).union(deviations(outcome, trail)))
         }
       }
     }
@@ -154,38 +170,10 @@ struct AccessReading {
     return found.isEmpty ? outcomes : outcomes.mapValues { $0.union(found) }
   }
 
-  private func deviations(_ outcome: SecondStageReading.Outcome, _ trail: [TableWord]) -> Set<Deviation> {
-    guard case .malformed = outcome, let entry = trail.last?.value else { return [.orderOfChecks] }
-    return [
-      entry & VTdSecondStage.EntryBits.transientMapping != 0 && hasTransientMapping ? .transientMapping : .snoopInLeaf, .orderOfChecks,
-    ]
-  }
-
-  /// Inputs lie below 2^min(MGAW, AGAW).
-  private func inputWidth(_ width: UInt8) -> Int { min(identity.capabilities.maximumGuestAddressWidth, 30 + 9 * Int(width)) }
-
-  private func tables(_ root: PhysicalAddress, _ width: UInt8, observed: Bool, _ structures: StructureReading) -> SecondStageReading {
-    let capabilities = identity.capabilities
-    let features = VTdSecondStage.Features(
-      hostAddressWidth: UInt8(identity.hostAddressWidth), pages2M: capabilities.secondStage2M, pages1G: capabilities.secondStage1G,
-      snoopControl: identity.extended.snoopControl || (observed && !structures.isLegacy),
-      transientMapping: observed && hasTransientMapping)
-    return SecondStageReading(
-      format: VTdSecondStage(levels: width + 2, features: features), root: root, memory: memory, wholePageInRange: observed)
-  }
-
-  /// The code of an outcome in legacy or scalable mode; nil if it is none.
-  private static func reason(_ outcome: SecondStageReading.Outcome, kind: AccessKind, isLegacy: Bool) -> FaultReason? {
-    switch outcome {
-    case .translated: nil
-    case .accessError(let top):
-      isLegacy ? (top ? .contextInvalid : .tableAccess) : (top ? .secondStageTopAccess : .secondStageAccess)
-    case .notPresent: isLegacy ? (kind.writes ? .noWrite : .noRead) : .secondStageNotPresent
-    case .malformed: isLegacy ? .tableReserved : .secondStageReserved
-    case .denied(let none):
-      isLegacy
-        ? (kind.writes ? .noWrite : .noRead) : none ? .secondStageNotPresent : (kind.writes ? .scalableNoWrite : .scalableNoRead)
-    case .interruptRange: isLegacy ? .interruptRange : .scalableInterruptRange
-    }
+  private func deviations(_ outcome: WalkOutcome, _ trail: [TableWord]) -> Set<Deviation> {
+    guard case .malformed = outcome, let entry = trail.last else { return [.orderOfChecks] }
+    if entry.stage == .first { return [.firstStageLargePages, .orderOfChecks] }
+    let isTransient = entry.value & VTdSecondStage.EntryBits.transientMapping != 0 && hasTransientMapping
+    return [isTransient ? .transientMapping : .snoopInLeaf, .orderOfChecks]
   }
 }

@@ -34,9 +34,24 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   case interruptRange
   /// Pass-through stops checking addresses against the host address width; they fault 04h or 83h (table 30: LGN.1.3, SGN.4.2).
   case passThroughWidth
+  /// The addresses of a first stage are held to be canonical by the width that AW gives; they have 48 or 57 bits by FSPM, and AW is ignored
+  /// (3.6, 9.6).
+  case firstStageWidth
+  /// PS is accepted in a first-stage PDPE without 1 GiB pages; it is reserved then: 72h (3.6).
+  case firstStageLargePages
   /// A changed table entry that nothing has invalidated: the old translation or the new one may be used, and entries may be evicted at any
   /// time (6.2).
   case staleTranslation
+
+  // Accessed and dirty flags of the first stage.
+  /// Flags are set though the unit cannot snoop on walks; by the architecture such a walk faults 90h. The case's unit is one that sets them
+  /// all the same, so that what it sets can be compared (table 30: SFS.9).
+  case flagsWithoutSnoop
+  /// D stays clear where a write finds A set already, or a translation that a read has cached; every write sets D (3.6.2).
+  case flagsLeftClear
+  /// Requests that are blocked set A level by level as far as they get, and D before the interrupt range is looked at; A of a blocked
+  /// request may or may not be set, D is not (3.6.2).
+  case flagsOfBlockedRequests
 
   // Fault recording.
   /// The address in a fault record is complete; bits from the largest supported AGAW up may as well read 0 (11.4.7.6).
@@ -75,6 +90,12 @@ public enum Deviation: String, Hashable, Sendable, CaseIterable {
   case updateNotSnooped
   /// Drivers set PRE before they set DTE, and the images show it; until software mends the entry every request faults 43h (9.4).
   case pageRequestsWithoutDeviceTLB
+  /// Nested PASID entries of the vectors name first-stage tables at any address; one that the second stage does not translate is invalid: 5Bh
+  /// (table 30: SPT.4.4).
+  case firstStageTableBeyondSecondStage
+  /// Nested images have guest physical addresses beyond the host address width; those bits of a first-stage entry are reserved, whatever the
+  /// second stage translates: 72h. A wider unit must answer as the case says (9.7).
+  case guestAddressBeyondHost
   /// The images' ECAP lacks PT although they use pass-through; their unit is given it (11.4.3).
   case passThroughCapability
 }

@@ -129,18 +129,17 @@ extension VTdExpectations {
     }
   }
 
-  /// What memory must hold where `observed` was seen.
-  func expected(_ observed: IOMMUCase.MemoryWords) -> [UInt64] {
-    var words = observed.words
-    for index in words.indices {
-      for half in 0...1 {
-        let place = observed.address.advanced(by: UInt64(8 * index + 4 * half))
-        let bits = 32 * half...32 * half + 31
-        guard let (seen, demanded) = statusWords[place], words[index][bits: bits] == UInt64(seen) else { continue }
-        words[index][bits: bits] = UInt64(demanded)
-        deviations.insert(queueDeviation)
+  /// What a word of memory must hold that was seen to hold `seen`, wait descriptors considered.
+  func demanded(_ seen: UInt64, at address: PhysicalAddress) -> UInt64 {
+    var word = seen
+    for half in 0...1 {
+      let bits = 32 * half...32 * half + 31
+      guard let (observed, demanded) = statusWords[address.advanced(by: UInt64(4 * half))], word[bits: bits] == UInt64(observed) else {
+        continue
       }
+      word[bits: bits] = UInt64(demanded)
+      deviations.insert(queueDeviation)
     }
-    return words
+    return word
   }
 }

@@ -11,8 +11,16 @@ struct StructureReading {
     case blocked(FaultReason)
     case passThrough
     case secondStage(root: PhysicalAddress, width: UInt8)
+    /// `levels` of tables from `root` on, a guest physical address if there is a second stage.
+    case firstStage(root: GuestPhysicalAddress, levels: Int, through: SecondStage?)
     /// To a stage or mode that is not read here.
     case unread
+  }
+
+  /// The second stage of nested translation.
+  struct SecondStage: Hashable {
+    let root: PhysicalAddress
+    let width: UInt8
   }
 
   /// A fault that the architecture demands or permits where the observed machine goes on or reports another.
@@ -27,6 +35,9 @@ struct StructureReading {
 
   /// What a trail calls the first word of a context entry.
   static let contextEntry = "context entry"
+  /// How a trail's names of the words of a PASID entry begin.
+  static let pasidEntry = "PASID entry"
+  private static let pasidEntryWords = (0..<3).map { "\(pasidEntry) +\(8 * $0)" }
 
   private(set) var destination = Destination.unread
   /// The code with which the observed machine stops where the structures lead on.
@@ -130,7 +141,7 @@ struct StructureReading {
     var words = SIMD8<UInt64>()
     let offset = PASIDTableEntry.index(of: pasid) * PASIDTableEntry.byteCount
     for index in 0..<3 {
-      guard let word = self.word("PASID entry +\(8 * index)", pointer.table, offset + UInt64(8 * index)) else {
+      guard let word = self.word(Self.pasidEntryWords[index], pointer.table, offset + UInt64(8 * index)) else {
         return .blocked(.pasidEntryAccess)
       }
       words[index] = word
@@ -148,7 +159,11 @@ struct StructureReading {
     switch entry.stages {
     case .passThrough: return .passThrough
     case .secondStage: return secondStage(entry.secondStageTable, entry.width)
-    default: return .unread
+    case .firstStage: return firstStage(entry, through: nil)
+    case .nested:
+      guard identity.capabilities.supportsSecondStage(width: entry.width) else { return .unread }
+      return firstStage(entry, through: SecondStage(root: entry.secondStageTable, width: entry.width))
+    case nil: return .unread
     }
   }
 
@@ -182,6 +197,14 @@ struct StructureReading {
     if ignored { find(.ignoredControlBits, .pasidEntryReserved, certain: false) }
     if !isAvailable(entry), !extended.secondStageTranslation, entry.width != 0 || entry.secondStageTable != PhysicalAddress(0) {
       find(.pasidEntryTwoFaults, .pasidEntryReserved, certain: false)
+    }
+  }
+
+  private func firstStage(_ entry: PASIDTableEntry, through second: SecondStage?) -> Destination {
+    switch entry.firstStageMode {
+    case 0: .firstStage(root: entry.firstStageTable, levels: 4, through: second)
+    case 1 where identity.capabilities.firstStage5Level: .firstStage(root: entry.firstStageTable, levels: 5, through: second)
+    default: .unread
     }
   }
 

@@ -69,37 +69,60 @@ public struct IOMMUModels: CaseMachineFactory, Sendable {
     self.vtdParameters = vtdParameters
   }
 
-  /// First-stage and nested translation are not modelled.
-  public func unsupported(_ demands: CaseDemands) -> CaseDemands.Stage? {
-    CaseDemands.Stage.allCases.first { demands.stages.contains($0) && $0 != .second && $0 != .passThrough }
-  }
-
   /// A remapping unit after reset.
-  public func makeMachine(_ identity: UnitIdentity, memory: MemoryView) throws -> any CaseMachine {
-    try VTdCaseMachine(identity, self, memory: memory)
+  public func makeMachine(_ identity: UnitIdentity, updatesWithoutSnoop: Bool, memory: MemoryView) throws -> any CaseMachine {
+    var models = self
+    if updatesWithoutSnoop { models.vtdChoices.updatesFlagsWithoutSnoop = true }
+    return try VTdCaseMachine(identity, models, memory: memory)
   }
 
-  /// Walks second-stage tables with every page size and snoop control.
+  /// Walks tables with every page size and snoop control for a request without privilege.
   public func walk(_ table: BareTable, for address: IOVirtualAddress, kind: AccessKind, in memory: MemoryView) -> CaseOutcome {
-    let features = VTdSecondStage.Features(hostAddressWidth: UInt8(clamping: table.hostAddressWidth))
-    let format = VTdSecondStage(levels: table.levels, features: features)
-    guard format.covers(address) else { return .blocked(CaseBlock(reason: .secondStageBeyondWidth)) }
+    let width = UInt8(clamping: table.hostAddressWidth)
+    switch table.stage {
+    case .first:
+      let format = X86FirstStage(levels: table.levels, features: X86FirstStage.Features(hostAddressWidth: width))
+      guard format.covers(address) else { return .blocked(CaseBlock(reason: .notCanonical)) }
+      return walk(format, table, for: address, kind: kind, in: memory)
+    case .second:
+      let format = VTdSecondStage(levels: table.levels, features: VTdSecondStage.Features(hostAddressWidth: width))
+      guard format.covers(address) else { return .blocked(CaseBlock(reason: .secondStageBeyondWidth)) }
+      return walk(format, table, for: address, kind: kind, in: memory)
+    }
+  }
+
+  private func walk<Format: PageTableFormat>(
+    _ format: Format, _ table: BareTable, for address: IOVirtualAddress, kind: AccessKind, in memory: MemoryView
+  ) -> CaseOutcome {
     var probe = NoProbe()
     let walk: Walk<PhysicalAddress> = Walker.walk(
       format, from: WalkStart(table: table.root, level: format.rootLevel), for: address, demand: WalkDemand(kind), in: memory,
       probe: &probe)
+    let isFirst = table.stage == .first
+    let isTop = walk.level == format.rootLevel
     let reason: FaultReason
     switch walk.status {
     case .translated:
       let size = format.entrySizeLog2(level: walk.level)
       return .completed(CaseTranslation(pieces: [walk.page.advanced(by: address.pageOffset(size))], pageSizeLog2: size))
-    case .accessError: reason = walk.level == format.rootLevel ? .secondStageTopAccess : .secondStageAccess
-    case .notPresent, .noRights: reason = .secondStageNotPresent
-    case .malformed: reason = .secondStageReserved
+    case .accessError:
+      reason = isFirst ? (isTop ? .firstStageTopAccess : .firstStageAccess) : isTop ? .secondStageTopAccess : .secondStageAccess
+    case .notPresent: reason = isFirst ? .firstStageNotPresent : .secondStageNotPresent
+    case .malformed: reason = isFirst ? .firstStageReserved : .secondStageReserved
     case .forbiddenOutput: reason = .scalableInterruptRange
-    case .permission: reason = kind.writes ? .scalableNoWrite : .scalableNoRead
-    case .updateNotCoherent: reason = .secondStageUpdateNotSnooped
-    case .updateFailed, .tableBeyondSecondStage, .tableNotReadable, .tableNotWritable: reason = .secondStageUpdateFailed
+    case .updateNotCoherent: reason = isFirst ? .firstStageUpdateNotSnooped : .secondStageUpdateNotSnooped
+    case .updateFailed: reason = isFirst ? .firstStageUpdateFailed : .secondStageUpdateFailed
+    case .tableBeyondSecondStage: reason = .firstStageBeyondWidth
+    case .tableNotReadable: reason = isTop ? .firstStageTopNotReadable : .firstStageNotReadable
+    case .tableNotWritable: reason = .firstStageNotWritable
+    // Without privilege a first stage permits reads wherever U/S is set; a second stage that permits nothing maps nothing.
+    case .permission, .noRights:
+      let permitted = walk.rights.permissions(privileged: false)
+      if permitted.isDisjoint(with: .readWrite) {
+        reason = isFirst ? .supervisorPage : .secondStageNotPresent
+      } else {
+        reason = kind.writes && !permitted.contains(.write) ? .scalableNoWrite : .scalableNoRead
+      }
     }
     return .blocked(CaseBlock(reason: reason))
   }

@@ -15,6 +15,8 @@ final class VTdExpectations {
   var faults: FaultLog
   private(set) var observedQueue = QueueLog(isObserved: true)
   private(set) var queue = QueueLog(isObserved: false)
+  /// Accessed and dirty flags of first-stage entries.
+  var flags = FlagLog()
   /// Words of memory that wait descriptors wrote on one side only.
   private(set) var statusWords: [PhysicalAddress: (observed: UInt32, demanded: UInt32)] = [:]
 
@@ -60,6 +62,7 @@ final class VTdExpectations {
   /// Writes a register of the machine and follows what comes of it.
   func write(_ write: IOMMUCase.RegisterWrite, to machine: any CaseMachine) {
     record(write)
+    if observedFaults.read(offset: write.offset, size: write.size) == nil { flags.invalidate() }
     observedFaults.write(offset: write.offset, size: write.size, value: write.value)
     faults.write(offset: write.offset, size: write.size, value: write.value)
     let before = (observed: observedQueue.taken.count, demanded: queue.taken.count)
@@ -95,15 +98,29 @@ final class VTdExpectations {
     if write.offset == RegisterOffset.globalCommand { follow(machine) }
   }
 
-  /// Whether old translations of the requester may still be in use.
-  func mayUseOldTranslations(_ requester: RequesterID) -> Bool { isUncovered || unsettled.contains(requester) }
+  /// Whether old translations of the requester may still be in use: its own tables have changed, or those of another that it shares PASID
+  /// entries with.
+  func mayUseOldTranslations(_ requester: RequesterID) -> Bool {
+    if isUncovered || unsettled.contains(requester) { return true }
+    guard !unsettled.isEmpty else { return false }
+    let own = pasidEntries(requester)
+    return unsettled.contains { !pasidEntries($0).isDisjoint(with: own) }
+  }
+
+  private func pasidEntries(_ requester: RequesterID) -> Set<PhysicalAddress> {
+    let request = CaseRequest(requester: requester, kind: .read, address: IOVirtualAddress(0))
+    return Set(reading.structures(request).trail.filter { $0.name.hasPrefix(StructureReading.pasidEntry) }.map(\.address))
+  }
 
   /// The file says that tables of the requester have changed and are not wholly invalidated.
   func unsettle(_ requester: RequesterID) { unsettled.insert(requester) }
 
   /// Software stores to memory: what wait descriptors wrote there is gone.
   func store(_ words: IOMMUCase.MemoryWords) {
-    for index in 0..<UInt64(2 * words.words.count) { statusWords[words.address.advanced(by: 4 * index)] = nil }
+    for index in 0..<UInt64(2 * words.words.count) {
+      statusWords[words.address.advanced(by: 4 * index)] = nil
+      flags.forget(words.address.advanced(by: 4 * index))
+    }
   }
 
   private func run(_ queue: inout QueueLog, _ write: IOMMUCase.RegisterWrite) {

@@ -303,6 +303,14 @@
     return before - count
   }
 
+  /// Shows every entry, without noting a use.
+  public mutating func forEach(_ body: (_ tag: UInt64, _ context: UInt64, _ value: Value) -> Void) {
+    _ = removeAll { tag, context, value in
+      body(tag, context, value)
+      return false
+    }
+  }
+
   /// Removes the entries whose tags are in the range and for which `matches` holds, and tells how many there were.
   ///
   /// - Complexity: O(ways) for each tag of a range that is shorter than the number of sets, else O(entries).

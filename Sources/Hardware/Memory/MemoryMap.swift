@@ -14,6 +14,8 @@
 
   var regions: [Region] = []
   var root: Node = MemoryMap.makeNode()
+  /// Told of writes through the view of this map, if anybody wants to know.
+  var watch: WriteWatch?
   // By frame number, those single frames whose words cannot be exchanged atomically.
   var framesWithoutAtomics: Set<UInt64> = []
 
@@ -38,6 +40,19 @@
       node = next.assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
     }
     return node[Self.slot(frame, level: 0)].map { $0 + Int(address.pageOffset(PageSizeLog2.size4K)) }
+  }
+
+  /// Stores a word, a multiple of 8; false if nothing backs it.
+  @usableFromInline func write64(_ address: PhysicalAddress, _ value: UInt64) -> Bool {
+    guard let place = location(address, count: 8) else { return false }
+    guard let watch else {
+      place.storeBytes(of: value.littleEndian, as: UInt64.self)
+      return true
+    }
+    let before = UInt64(littleEndian: place.load(as: UInt64.self))
+    place.storeBytes(of: value.littleEndian, as: UInt64.self)
+    watch.didWrite(address, before, value)
+    return true
   }
 
   /// Backs the frame that holds `address` with zeros, unless something backs it already.

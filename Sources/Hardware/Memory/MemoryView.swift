@@ -58,9 +58,15 @@
 
   /// Stores a 64-bit word at `address`, which is taken down to a multiple of 8; false if the write aborts.
   @inlinable @discardableResult public func write64(_ address: PhysicalAddress, _ value: UInt64) -> Bool {
-    guard let place = location(PhysicalAddress(address.rawValue & ~7)) else { return false }
-    place.storeBytes(of: value.littleEndian, as: UInt64.self)
+    let word = PhysicalAddress(address.rawValue & ~7)
+    let offset = word.rawValue &- flatStart
+    guard offset <= flatLast else { return sparseWrite64(word, value) }
+    (flatBase + Int(truncatingIfNeeded: offset)).storeBytes(of: value.littleEndian, as: UInt64.self)
     return true
+  }
+
+  @inline(never) @usableFromInline func sparseWrite64(_ address: PhysicalAddress, _ value: UInt64) -> Bool {
+    map.pointee.write64(address, value)
   }
 
   /// Stores a 32-bit word at `address`, which is taken down to a multiple of 4; false if the write aborts.

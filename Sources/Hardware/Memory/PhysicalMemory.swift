@@ -13,6 +13,7 @@ public final class PhysicalMemory {
   public let view: MemoryView
 
   private let map: UnsafeMutablePointer<MemoryMap>
+  private var watchedMaps: [UnsafeMutablePointer<MemoryMap>] = []
   private let reservations: [(base: UnsafeMutableRawPointer, length: Int)]
 
   /// A memory with the given flat regions, all zero.
@@ -55,11 +56,19 @@ public final class PhysicalMemory {
   private static let largeHostPage = 1 << 21
 
   deinit {
+    for watched in watchedMaps {
+      watched.deinitialize(count: 1)
+      watched.deallocate()
+    }
     map.pointee.deallocateFrames()
     map.deinitialize(count: 1)
     map.deallocate()
     for reservation in reservations { munmap(reservation.base, reservation.length) }
   }
+
+  // What a watched view needs: the same regions, and the same tree of single frames.
+  var watchableMap: MemoryMap { map.pointee }
+  func keep(_ watched: UnsafeMutablePointer<MemoryMap>) { watchedMaps.append(watched) }
 
   /// Backs the 4 KiB frame that holds `address` with zeros; no effect if it is backed already or lies at or above 2^52.
   ///

@@ -33,9 +33,9 @@ struct DescriptorQueue {
   }
 
   /// Writes a wait descriptor, whose completion stores `sequence` at `statusAddress`.
-  mutating func appendWait(in memory: MemoryView) {
+  mutating func appendWait(in memory: MemoryView, drainsPageRequests: Bool = false) {
     sequence &+= 1
-    append(.wait(InvalidationWait(status: (statusAddress, sequence))), in: memory)
+    append(.wait(InvalidationWait(status: (statusAddress, sequence), pageRequestDrain: drainsPageRequests)), in: memory)
   }
 
   /// Writes words over the descriptor at an offset.

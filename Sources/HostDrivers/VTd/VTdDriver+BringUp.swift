@@ -16,6 +16,7 @@ extension VTdDriver {
     // A unit with ESRTPS has invalidated everything by itself.
     if !identity.capabilities.enhancedSetRootTable { try perform(.all) }
     enableFaultEvent()
+    if mode == .scalable, identity.extended.pageRequests { try enablePageRequests() }
     try command(.translation, on: true)
     try releaseProtectedMemory()
     isRunning = true
@@ -32,7 +33,9 @@ extension VTdDriver {
     let extended = identity.extended
     let canScale = extended.scalableMode && extended.queuedInvalidation
     switch configuration.mode {
-    case .automatic: mode = canScale && (extended.secondStageTranslation || extended.passThrough) ? .scalable : .legacy
+    case .automatic:
+      let hasStages = extended.secondStageTranslation || extended.firstStageTranslation || extended.passThrough
+      mode = canScale && hasStages ? .scalable : .legacy
     case .legacy: mode = .legacy
     case .scalable:
       guard canScale else { throw .unsupported("scalable mode (ECAP.SMTS)") }
@@ -76,9 +79,12 @@ extension VTdDriver {
   }
 
   private func enableFaultEvent() {
-    let control = RegisterOffset.faultEventControl
-    let message = configuration.faultMessage
     drainFaults()
+    unmask(RegisterOffset.faultEventControl, configuration.faultMessage)
+  }
+
+  /// Lets the event whose control register is given send a message.
+  func unmask(_ control: UInt64, _ message: MessageSignalledInterrupt) {
     bus.writeRegister32(control + RegisterOffset.eventDataDistance, message.data)
     bus.writeRegister32(control + RegisterOffset.eventAddressDistance, UInt32(truncatingIfNeeded: message.address.rawValue))
     bus.writeRegister32(control + RegisterOffset.eventUpperAddressDistance, UInt32(truncatingIfNeeded: message.address.rawValue >> 32))

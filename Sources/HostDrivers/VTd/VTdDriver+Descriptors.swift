@@ -15,11 +15,13 @@ extension VTdDriver {
   }
 
   /// Waits until everything issued so far is done (VT-d rev 5.10 section 6.5.2.9).
-  func complete() throws(HostDriverError) {
+  ///
+  /// - Parameter drainsPageRequests: Until the page requests that came before are in their queue, too (section 7.9).
+  func complete(drainsPageRequests: Bool = false) throws(HostDriverError) {
     activity.waits += 1
     guard queue != nil else { return }
     if queue?.isFull ?? false { try makeRoom() }
-    queue?.appendWait(in: memory)
+    queue?.appendWait(in: memory, drainsPageRequests: drainsPageRequests)
     guard let queue else { return }
     bus.writeRegister64(RegisterOffset.invalidationQueueTail, queue.tail)
     if memory.read32(queue.statusAddress) != queue.sequence {
@@ -81,6 +83,8 @@ extension VTdDriver {
       }
     case .pasidIOTLB(.pasid): activity.domainInvalidations += 1
     case .pasidIOTLB(.pages): activity.pageInvalidations += 1
+    case .deviceTLB, .pasidDeviceTLB: activity.deviceTLBInvalidations += 1
+    case .pageGroupResponse: activity.pageGroupResponses += 1
     default: break
     }
   }

@@ -2,9 +2,14 @@ import Hardware
 import VTdArchitecture
 
 extension VTdDriver {
-  /// Takes an interrupt that the unit sent: the fault event makes the driver read the fault records.
+  /// Takes an interrupt that the unit sent: the fault event makes the driver read the fault records, the page request event the page requests.
+  ///
+  /// What goes wrong with these is thrown by the next call of `runDue`.
   public func receive(_ message: MessageSignalledInterrupt) {
-    if isRunning, message == configuration.faultMessage { drainFaults() }
+    guard isRunning else { return }
+    if message == configuration.faultMessage { drainFaults() }
+    guard message == configuration.pageRequestMessage, pageRequestQueue != nil else { return }
+    do throws(HostDriverError) { try handlePageRequests() } catch { unreported = unreported ?? error }
   }
 
   /// Reads and clears every fault record of the unit, and hands out what has been read since the last call, oldest first.

@@ -27,30 +27,36 @@ extension VTdDriver {
     store(pasidEntry(for: domain).words, at: place(of: pasid, in: directoryEntry))
     memory.write64(link, directoryEntry.rawValue)
     guard needed > old.directorySize else { return }
-    var context = ScalableContextEntry(directory: state.directory, directorySize: state.directorySize)
-    context.pasidEnabled = identity.extended.pasid
-    store(context.words, at: state.contextEntry)
-    if !isNew { try forgetDirectory(of: requester, old) }
+    store(contextEntry(of: requester, state).words, at: state.contextEntry)
+    guard !isNew else { return }
+    // The context entry has got a larger directory.
+    try forgetContext(of: requester, old, services(of: requester))
+    tables.deallocate(old.directory, sizeLog2: Requester.directorySizeLog2(old.directorySize))
   }
 
-  /// Clears the PASID entry of a route, with what that asks for: the PASID cache, then the translations (VT-d rev 5.10 table 28).
-  func leave(_ pasid: PASID, _ state: Requester, _ domain: Domain) throws(HostDriverError) {
-    let link = state.directory.advanced(by: PASIDDirectoryEntry.index(of: pasid) * PASIDDirectoryEntry.byteCount)
-    let entry = place(of: pasid, in: PASIDDirectoryEntry(rawValue: memory.read64(link) ?? 0))
+  /// Clears the PASID entry of a route, with what that asks for: the PASID cache, the translations, the device-TLB, and the page requests that
+  /// are still on their way (VT-d rev 5.10 table 28 and section 7.9).
+  func leave(_ route: Domain.Route, _ state: Requester, _ domain: Domain, _ services: DeviceServices) throws(HostDriverError) {
+    let link = state.directory.advanced(by: PASIDDirectoryEntry.index(of: route.pasid) * PASIDDirectoryEntry.byteCount)
+    let entry = place(of: route.pasid, in: PASIDDirectoryEntry(rawValue: memory.read64(link) ?? 0))
     memory.write64(entry, (memory.read64(entry) ?? 0) & ~1)
     if configuration.policy != .recorded {
-      try issue(.pasidCache(.pasid(domain.id, pasid)))
-      try forgetTranslations(of: domain, pasid)
+      try issue(.pasidCache(.pasid(domain.id, route.pasid)))
+      try forgetTranslations(of: route, domain, services)
+      if services.pageRequests { try drainPageRequests(of: route, domain, services) }
     }
     store(SIMD8<UInt64>.zero, at: entry)
   }
 
   /// Clears the context entry of a requester without any route left, and gives its PASID tables back (VT-d rev 5.10 table 28: no PASID entry is
   /// present any more, so the PASID cache needs nothing). `domain` is the one it left last.
-  func retire(_ requester: RequesterID, _ state: Requester, _ domain: Domain) throws(HostDriverError) {
+  func retire(
+    _ requester: RequesterID, _ state: Requester, _ domain: Domain, _ services: DeviceServices
+  ) throws(HostDriverError) {
     memory.write64(state.contextEntry, (memory.read64(state.contextEntry) ?? 0) & ~1)
     try issue(.contextCache(.device(requester, functionMask: 0, domain.id)))
     try issue(.iotlb(translations(.domain(domain.id))))
+    try forgetDevice(requester, services)
     try complete()
     store(SIMD4<UInt64>.zero, at: state.contextEntry)
     giveBack(state.pasidTables)
@@ -58,12 +64,21 @@ extension VTdDriver {
   }
 
   private func pasidEntry(for domain: Domain) -> PASIDTableEntry {
-    guard let secondStage = domain.secondStage else { return PASIDTableEntry(stages: .passThrough, domain: domain.id) }
-    var entry = PASIDTableEntry(stages: .secondStage, domain: domain.id)
-    entry.width = secondStageFormat.rootLevel - 2
-    entry.secondStageTable = secondStage.root
-    entry.secondStageAccessedDirty = usesAccessedDirty
+    var entry = PASIDTableEntry(stages: domain.stages, domain: domain.id)
+    guard domain.stages != .passThrough else { return entry }
     entry.pageWalkSnoop = identity.extended.scalableModePageWalkCoherency
+    if let table = domain.secondStageRoot {
+      entry.width = secondStageFormat.rootLevel - 2
+      entry.secondStageTable = table
+      entry.secondStageAccessedDirty = usesAccessedDirty
+    }
+    if let table = domain.firstStage {
+      entry.firstStageTable = table.root
+      entry.firstStageMode = table.levels - 4
+      entry.supervisorRequests = table.allowsPrivileged
+      entry.writeProtect = table.writeProtect
+      entry.extendedAccessed = table.extendedAccessed
+    }
     return entry
   }
 
@@ -82,15 +97,5 @@ extension VTdDriver {
       let offset = index * PASIDDirectoryEntry.byteCount
       memory.write64(new.directory.advanced(by: offset), memory.read64(old.directory.advanced(by: offset)) ?? 0)
     }
-  }
-
-  // The context entry has got a larger directory (VT-d rev 5.10 table 28, scalable context entry).
-  private func forgetDirectory(of requester: RequesterID, _ old: Requester) throws(HostDriverError) {
-    let ids = Set(old.routes.values.map(\.id)).sorted()
-    try issue(.contextCache(.device(requester, functionMask: 0, DomainID(0))))
-    for id in ids { try issue(.pasidCache(.domain(id))) }
-    for id in ids { try issue(.iotlb(translations(.domain(id)))) }
-    try complete()
-    tables.deallocate(old.directory, sizeLog2: Requester.directorySizeLog2(old.directorySize))
   }
 }

@@ -5,7 +5,7 @@ import VTdArchitecture
 /// A driver for one VT-d remapping unit: brings it up, owns domains, maps, invalidates, drains faults.
 ///
 /// It follows the software side of the specification (VT-d rev 5.10 sections 3, 6 and 7) and knows the unit by its registers, memory and interrupts
-/// alone. First-stage and nested domains would stand beside the second-stage ones as further kinds of `Domain`.
+/// alone.
 public final class VTdDriver: HostDriver {
   /// What an operating system decides.
   public let configuration: VTdDriverConfiguration
@@ -19,6 +19,8 @@ public final class VTdDriver: HostDriver {
   public internal(set) var activity = DriverActivity()
   /// When the oldest deferred unmap must be flushed; `never` if nothing is deferred.
   public internal(set) var nextDue = SimTime.never
+  /// Whoever resolves page requests; its owner must keep it alive.
+  public weak var pageFaultHandler: (any PageFaultHandler)?
 
   let bus: any HostBus
   let memory: MemoryView
@@ -37,6 +39,7 @@ public final class VTdDriver: HostDriver {
   var domains: [Domain?] = []
   var domainsByID: [Domain?] = []
   var requesters: [RequesterID: Requester] = [:]
+  var deviceServices: [RequesterID: DeviceServices] = [:]
   // Domains in whose pending unmaps something waits for a deferred flush.
   var deferring: [Domain] = []
   // Frames of removed address spaces that no recorded invalidation has covered yet.
@@ -44,19 +47,33 @@ public final class VTdDriver: HostDriver {
   var freedTables: [PhysicalAddress] = []
   var faultLog: [HostFault] = []
 
+  // Without page requests there is no queue of them.
+  var pageRequestQueue: HardwareRing?
+  var pageRequests: PageRequestLists
+  var isHandlingPageRequests = false
+  // What went wrong while an interrupt was served, for the next call that can say so.
+  var unreported: HostDriverError?
+
   /// A driver for the unit behind the given bus, which must outlive it.
   public init(bus: any HostBus, configuration: VTdDriverConfiguration = VTdDriverConfiguration()) {
     self.bus = bus
     self.configuration = configuration
     memory = bus.memory
     tables = bus.tables
+    pageRequests = PageRequestLists(limit: configuration.pageRequestLimit)
   }
 
   /// The domain id that hardware tags an address space's translations with.
   public func domainID(of space: AddressSpace) -> DomainID? { domain(space)?.id }
 
   /// Where the second-stage tables of an address space start; `nil` if it has none.
-  public func secondStageTable(of space: AddressSpace) -> PhysicalAddress? { domain(space)?.secondStage?.root }
+  public func secondStageTable(of space: AddressSpace) -> PhysicalAddress? { domain(space)?.secondStageRoot }
+
+  /// Where the first-stage tables of an address space start; `nil` if it has none. Without a second stage the address is a physical one.
+  public func firstStageTable(of space: AddressSpace) -> GuestPhysicalAddress? { domain(space)?.firstStage?.root }
+
+  /// Whether an address is mapped in an address space by tables that the driver builds.
+  public func isMapped(_ iova: IOVirtualAddress, in space: AddressSpace) -> Bool { domain(space)?.tables.maps(iova) ?? false }
 
   func domain(_ space: AddressSpace) -> Domain? {
     let index = Int(space.rawValue)

@@ -107,8 +107,8 @@ extension VTdVocabulary {
   private func pasidEntry(_ words: [UInt64]) -> Decoding {
     let entry = PASIDTableEntry(words: [words[0], words[1], words[2], words[3], words[4], words[5], words[6], words[7]])
     var decoding = self.entry(
-      words, PASIDTableEntry.layout, kind: "pasid-entry", isPresent: entry.present, reserved: rules.pasidTableEntryReservedMask(entry.stages).list,
-      fault: rules.fault(in: entry))
+      words, PASIDTableEntry.layout, kind: "pasid-entry", isPresent: entry.present,
+      reserved: rules.pasidTableEntryReservedMask(entry.stages).list, fault: rules.fault(in: entry))
     guard entry.present else { return decoding }
     let first = "\(entry.firstStageMode == 1 ? 5 : 4)-level first stage at \(entry.firstStageTable)"
     let second = "\(levels(entry.width)) second stage at \(entry.secondStageTable)"

@@ -17,6 +17,9 @@ public struct DriverParameters: Hashable, Sendable {
   /// How long an unmap waits for a lazy invalidation at most.
   public var flushTimeout = SimTime(nanoseconds: 10_000_000)
 
+  /// Privileged requests are allowed through first-stage tables, where the unit can.
+  public var supervisorRequests = true
+
   /// Strict; lazy would be as in Linux, 256 unmaps or 10 ms.
   public init() {}
 
@@ -26,5 +29,8 @@ public struct DriverParameters: Hashable, Sendable {
     Parameter(
       "flush_timeout_ns", "time that a lazy invalidation waits at most", \Self.flushTimeout,
       .nanoseconds(upTo: SimTime(nanoseconds: 1_000_000_000_000))),
+    Parameter(
+      "supervisor_requests", "whether privileged requests are allowed through first-stage tables, where the unit can",
+      \Self.supervisorRequests, .flag),
   ]
 }

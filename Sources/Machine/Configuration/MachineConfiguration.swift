@@ -16,6 +16,10 @@ public struct MachineConfiguration: Hashable, Sendable {
     case legacy
     /// Second stage through scalable-mode PASID entries.
     case second
+    /// First stage through PASID entries: the address spaces of processes.
+    case first
+    /// Both stages: the driver's first stage in the memory of a guest that the second stage provides.
+    case nested
     /// Pass-through: no translation.
     case passThrough = "passthrough"
   }
@@ -28,10 +32,14 @@ public struct MachineConfiguration: Hashable, Sendable {
   public var stages = Stages.second
   /// The levels of second-stage tables, 3 to 5; `nil` is the most that the unit supports.
   public var tableLevels: Int?
+  /// The levels of first-stage tables, 4 or 5; `nil` is the most that the unit supports.
+  public var firstStageLevels: Int?
   /// What a VT-d unit says about itself.
   public var vtd = VTdParameters()
   /// The sizes, policies, latencies and slots of the translation path.
   public var translation = TranslationParameters()
+  /// The devices.
+  public var endpoints = EndpointConfiguration()
   /// How the driver goes about its work.
   public var driver = DriverParameters()
   /// How a replay maps what a trace accesses.
@@ -53,12 +61,14 @@ public struct MachineConfiguration: Hashable, Sendable {
       Parameter("iommu", "architecture of the IOMMU", \Self.iommu, .choice(unavailable: ["smmuv3"])),
       Parameter(
         "translation.stages",
-        "how address spaces are translated: second stage through legacy entries, second stage through PASID entries, or not",
-        \Self.stages, .choice(unavailable: ["first", "nested"])),
+        "how address spaces are translated: second stage through legacy entries; through PASID entries second stage, first stage, or both; or not",
+        \Self.stages, .choice()),
       Parameter("translation.levels", "levels of second-stage tables", \Self.tableLevels, .limit(3...5, none: "largest")),
+      Parameter("translation.first_levels", "levels of first-stage tables", \Self.firstStageLevels, .limit(4...5, none: "largest")),
     ]
     + VTdParameters.parameters.lifted(to: \Self.vtd, under: "vtd")
     + TranslationParameters.parameters.lifted(to: \Self.translation, under: "")
+    + EndpointConfiguration.parameters.lifted(to: \Self.endpoints, under: "endpoints")
     + DriverParameters.parameters.lifted(to: \Self.driver, under: "driver")
     + MappingParameters.parameters.lifted(to: \Self.mapping, under: "mapping")
     + ReplayParameters.parameters.lifted(to: \Self.replay, under: "replay")
@@ -69,7 +79,7 @@ public struct MachineConfiguration: Hashable, Sendable {
 extension MachineConfiguration {
   /// What keeps a machine from being built, each with the key, or the section of keys, that it concerns.
   public var problems: [(key: String, problem: String)] {
-    translation.problems.map { ($0.parameter, $0.problem) } + stageProblems + pageSizeProblems
+    translation.problems.map { ($0.parameter, $0.problem) } + stageProblems + pageSizeProblems + endpointProblems
   }
 
   private var stageProblems: [(key: String, problem: String)] {
@@ -84,7 +94,35 @@ extension MachineConfiguration {
         return [("translation.stages", "second needs ECAP.SMTS and ECAP.SSTS, which the unit lacks; legacy does not")]
       }
       return levelProblems
+    case .first:
+      guard identity.extended.scalableMode, identity.extended.firstStageTranslation else {
+        return [("translation.stages", "first needs ECAP.SMTS and ECAP.FSTS, which the unit lacks")]
+      }
+      return firstStageLevelProblems
+    case .nested:
+      let extended = identity.extended
+      guard extended.scalableMode, extended.firstStageTranslation, extended.secondStageTranslation, extended.nestedTranslation else {
+        return [("translation.stages", "nested needs ECAP.SMTS, ECAP.FSTS, ECAP.SSTS and ECAP.NEST, which the unit lacks")]
+      }
+      return levelProblems + firstStageLevelProblems
     }
+  }
+
+  private var firstStageLevelProblems: [(key: String, problem: String)] {
+    guard firstStageLevels == 5, !vtd.identity.capabilities.firstStage5Level else { return [] }
+    return [("translation.first_levels", "CAP.FS5LP has no first stage of 5 levels")]
+  }
+
+  private var endpointProblems: [(key: String, problem: String)] {
+    let extended = vtd.identity.extended
+    if endpoints.usesDeviceTLB, !extended.deviceTLB { return [("endpoints.device_tlb.enabled", "ECAP.DT says that the unit serves none")] }
+    if endpoints.requestsPages {
+      if !endpoints.usesDeviceTLB { return [("endpoints.page_requests.enabled", "page requests need a device-TLB")] }
+      if stages == .legacy || !extended.pageRequests {
+        return [("endpoints.page_requests.enabled", "page requests need scalable mode and ECAP.PRS")]
+      }
+    }
+    return endpoints.device.problems.map { ("endpoints." + $0.parameter, $0.problem) }
   }
 
   private var levelProblems: [(key: String, problem: String)] {
@@ -97,9 +135,18 @@ extension MachineConfiguration {
   }
 
   private var pageSizeProblems: [(key: String, problem: String)] {
-    guard stages != .passThrough else { return [] }
+    let sizes = [("mapping.page_size", mapping.pageSize), ("mapping.largest_page", mapping.largestPage)]
+    switch stages {
+    case .passThrough: return []
+    case .legacy, .second: return secondStageProblems(sizes)
+    case .first: return firstStageProblems(sizes)
+    case .nested: return firstStageProblems(sizes) + secondStageProblems([("mapping.guest_page", mapping.guestPage)])
+    }
+  }
+
+  private func secondStageProblems(_ sizes: [(String, MappingParameters.PageSize)]) -> [(key: String, problem: String)] {
     let capabilities = vtd.identity.capabilities
-    return [("mapping.page_size", mapping.pageSize), ("mapping.largest_page", mapping.largestPage)].compactMap { key, size in
+    return sizes.compactMap { key, size in
       let isSupported =
         switch size {
         case .size4K: true
@@ -108,5 +155,10 @@ extension MachineConfiguration {
         }
       return isSupported ? nil : (key, "CAP.SSLPS has no second-stage pages of \(size.rawValue)")
     }
+  }
+
+  private func firstStageProblems(_ sizes: [(String, MappingParameters.PageSize)]) -> [(key: String, problem: String)] {
+    guard !vtd.identity.capabilities.firstStage1G else { return [] }
+    return sizes.compactMap { key, size in size == .size1G ? (key, "CAP.FS1GP has no first-stage pages of 1g") : nil }
   }
 }

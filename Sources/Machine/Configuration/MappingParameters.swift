@@ -35,6 +35,8 @@ public struct MappingParameters: Hashable, Sendable {
   public var pageSize = PageSize.size4K
   /// The largest page that map records are mapped with.
   public var largestPage = PageSize.size4K
+  /// The page that the second stage maps a guest's memory with, where there are two stages.
+  public var guestPage = PageSize.size4K
 
   /// Pages of 4 KiB, mapped at first touch.
   public init() {}
@@ -43,5 +45,6 @@ public struct MappingParameters: Hashable, Sendable {
     Parameter("first_touch", "what becomes of a page that is accessed and that no record maps", \Self.firstTouch, .choice()),
     Parameter("page_size", "size of the page mapped at first touch", \Self.pageSize, .choice()),
     Parameter("largest_page", "size of the largest page that map records are mapped with", \Self.largestPage, .choice()),
+    Parameter("guest_page", "size of the page that the second stage maps guest memory with, if there are two", \Self.guestPage, .choice()),
   ]
 }

@@ -37,7 +37,10 @@ struct PieceTally: ~Copyable {
   /// Pieces that were served in the given way.
   func pieces(_ outcome: TranslationOutcome) -> UInt64 {
     AccessKind.allCases.reduce(0) { total, access in
-      total + (0..<64).reduce(0) { $0 + counts[Self.sort(outcome, $1, access.rawValue, false)] + counts[Self.sort(outcome, $1, access.rawValue, true)] }
+      total
+        + (0..<64).reduce(0) {
+          $0 + counts[Self.sort(outcome, $1, access.rawValue, false)] + counts[Self.sort(outcome, $1, access.rawValue, true)]
+        }
     }
   }
 

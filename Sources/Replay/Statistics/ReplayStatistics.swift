@@ -36,7 +36,8 @@ public struct ReplayStatistics: ~Copyable {
   mutating func record(
     _ request: TranslationRequest, _ response: UnsafePointer<TranslationResponse>, isLastPiece: Bool
   ) {
-    pieces.record(response.pointee.outcome, pageSizeLog2: response.pointee.pageSizeLog2, accessCode: request.accessCode, isLast: isLastPiece)
+    pieces.record(
+      response.pointee.outcome, pageSizeLog2: response.pointee.pageSizeLog2, accessCode: request.accessCode, isLast: isLastPiece)
     bytes &+= UInt64(request.length)
     if let fault = response.pointee.fault, earlierFault == 0 { earlierFault = fault.code }
     guard isLastPiece else { return }

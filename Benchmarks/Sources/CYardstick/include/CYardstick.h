@@ -25,6 +25,12 @@ uint64_t yardstick_translate(uint64_t count, uint64_t pages);
 /// Walks the 4 levels for `count` random pages as VT-d second-stage tables, with all checks of that format.
 uint64_t yardstick_walk(uint64_t count);
 
+/// Walks 4 levels for `count` random pages as VT-d first-stage tables, with all checks of that format.
+uint64_t yardstick_first_stage_walk(uint64_t count);
+
+/// Walks 4 levels of first-stage tables over 4 levels of second-stage ones for `count` random pages: 24 entries each, with all checks.
+uint64_t yardstick_nested_walk(uint64_t count);
+
 /// What a trace file holds.
 struct yardstick_trace {
   /// The number of its records.
