@@ -110,17 +110,28 @@ public enum Walker {
           if Space.isPhysical, walk.isLeaf, format.marksRefusingLeaves { markAccessed(&walk, format, in: memory, probe: &probe) }
           return walk
         }
-        if desired != walk.entry { checkUpdate(&walk, format, through: &space) }
+        // Whether a translation request marks the leaf dirty is known at the end of the way, which may take the right to write away.
+        let isOpen = walk.isLeaf && demand.dirty == .setIfWritable
+        let certain = isOpen ? format.updated(walk.entry, isLeaf: true, dirty: false) : desired
+        if certain != walk.entry { checkUpdate(&walk, format, through: &space) }
         guard walk.status == .translated else { return walk }
         if walk.isLeaf {
           let size = format.entrySizeLog2(level: level)
           let output = walk.page.advanced(by: input.pageOffset(size))
-          if !space.finish(at: output, sizeLog2: size, rights: walk.rights, demand: demand, in: memory, probe: &probe) {
+          var marked = walk
+          if desired != certain { checkUpdate(&marked, format, through: &space) }
+          var finalDemand = demand
+          if marked.status != .translated { finalDemand.dirty = .leave }
+          if !space.finish(at: output, sizeLog2: size, rights: walk.rights, demand: finalDemand, in: memory, probe: &probe) {
             walk.status = space.refusal
             return walk
           }
-          // The rest of the way may take the right to write away.
-          if demand.dirty == .setIfWritable, !space.grantsWrite { desired = format.updated(walk.entry, isLeaf: true, dirty: false) }
+          if isOpen, !space.grantsWrite {
+            desired = certain
+          } else if marked.status != .translated {
+            checkUpdate(&walk, format, through: &space)
+            return walk
+          }
         }
         if desired == walk.entry { break }
         if !space.prepareUpdate(address, level: level, in: memory, probe: &probe) {
@@ -188,7 +199,8 @@ public enum Walker {
         return entry
       }
       walk.rights.formIntersection(format.rights(entry, level: walk.level))
-      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights) {
+      // What entries below may still take away is not missing yet.
+      if format.checksRightsAtEveryLevel, !demand.isMet(by: walk.rights.union(format.effectiveRights(walk.rights))) {
         walk.status = .permission
         return entry
       }

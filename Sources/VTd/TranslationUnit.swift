@@ -88,7 +88,7 @@ extension TranslationUnit: InvalidationReceiver {
     // A second-stage range says nothing of the addresses that a first stage translates: all such entries of the domain go.
     pipeline.invalidateTranslations { _, entry in entry.domain == domain && (entry.stages == .first || entry.stages == .nested) }
     pipeline.invalidateFirstStageTables { other, _ in other == domain }
-    pipeline.invalidateTableTranslations(of: range.addresses) { $0 == domain }
+    pipeline.invalidateTableTranslations { $0 == domain }
     if !leafOnly { pipeline.invalidateSecondStageTables(of: range.addresses) { $0 == domain } }
   }
 

@@ -83,6 +83,7 @@ import Hardware
   /// Whether leaves that are built let user requests in.
   public var buildsUserPages = true
 
+  @usableFromInline let writeProtect: Bool
   @usableFromInline let protectsUserPages: Bool
   @usableFromInline let accessedFlags: UInt64
   // An entry is plain if these bits of it are exactly those that must be set.
@@ -115,6 +116,7 @@ import Hardware
     checksRightsAtEveryLevel = features.checksRightsAtEveryLevel
     checksOutputBeforeRights = features.checksOutputBeforeRights
     marksRefusingLeaves = features.marksRefusingLeaves
+    self.writeProtect = writeProtect
     protectsUserPages = executeRules.contains(.supervisorMode)
     accessedFlags = EntryBits.accessed | (extendedAccessed ? EntryBits.extendedAccessed : 0)
     let width = Int(min(max(features.hostAddressWidth, 12), 52))
@@ -124,23 +126,23 @@ import Hardware
     let needed = EntryBits.present | accessedFlags
     checkedInTable = features.checksRightsAtEveryLevel ? 0 : needed | EntryBits.pageSize | beyondWidth
     neededInTable = features.checksRightsAtEveryLevel ? 1 : needed
-    checkedInLeaf = protectsUserPages ? 0 : needed | beyondWidth
-    neededInLeaf = protectsUserPages ? 1 : needed
+    checkedInLeaf = protectsUserPages || !writeProtect ? 0 : needed | beyondWidth
+    neededInLeaf = protectsUserPages || !writeProtect ? 1 : needed
     reservedInLeaf2M = beyondWidth | UInt64.mask(bits: 13...20)
     // An unsupported page size makes PS itself the reserved bit.
     reservedInLeaf1G = beyondWidth | UInt64.mask(bits: 13...29) | (features.pages1G ? 0 : EntryBits.pageSize)
     executeDisable = executeRules.contains(.noExecute) ? EntryBits.executeDisable : 0
     var table: UInt64 = 0
     for index in 0..<8 as Range<UInt64> {
-      let rights = Self.rights(writable: index[bit: 0], user: index[bit: 1], executable: !index[bit: 2], writeProtect: writeProtect)
+      let rights = Self.rights(writable: index[bit: 0], user: index[bit: 1], executable: !index[bit: 2])
       table |= UInt64(rights.rawValue) << (index * 8)
     }
     rightsTable = table
   }
 
-  static func rights(writable: Bool, user: Bool, executable: Bool, writeProtect: Bool) -> AccessRights {
+  static func rights(writable: Bool, user: Bool, executable: Bool) -> AccessRights {
     var rights: AccessRights = .privilegedRead
-    if writable || !writeProtect { rights.insert(.privilegedWrite) }
+    if writable { rights.insert(.privilegedWrite) }
     if executable { rights.insert(.privilegedExecute) }
     if user {
       rights.insert(.unprivilegedRead)
@@ -188,14 +190,16 @@ import Hardware
     Output(rawValue: entry & EntryBits.address).alignedDown(entrySizeLog2(level: level))
   }
 
-  /// Reading is open to privileged requests, and to user requests with U/S; writing with R/W, or without WPE to every privileged request.
+  /// Reading is open to privileged requests, and to user requests with U/S; writing with R/W. What WPE grants is no part of it, because
+  /// requesters with and without it may share the tables that caches lead to.
   @inlinable public func rights(_ entry: UInt64, level: UInt8) -> AccessRights {
     AccessRights(rawValue: UInt8(truncatingIfNeeded: rightsTable &>> ((entry & 6) &<< 2 | (entry & executeDisable) &>> 58)))
   }
 
-  /// Without the right of privileged requests to execute from user pages, if they are protected so.
+  /// With the right of privileged requests to write, unless WPE binds them; without that to execute from user pages, if they are protected so.
   @inlinable public func effectiveRights(_ accumulated: AccessRights) -> AccessRights {
-    protectsUserPages && accumulated.contains(.unprivilegedRead) ? accumulated.subtracting(.privilegedExecute) : accumulated
+    let granted = writeProtect ? accumulated : accumulated.union(.privilegedWrite)
+    return protectsUserPages && accumulated.contains(.unprivilegedRead) ? granted.subtracting(.privilegedExecute) : granted
   }
 
   /// Sets A, EA if it is kept, and D in a leaf that is written.

@@ -114,16 +114,23 @@ import Testing
     let (bits, writeProtect, rights) = Self.combinations[index]
     let format = X86FirstStage(levels: 5, writeProtect: writeProtect)
     // XD is ignored by default.
-    #expect(format.rights(bits | ~6, level: level) == rights)
+    #expect(format.effectiveRights(format.rights(bits | ~6, level: level)) == rights)
     #expect(format.effectiveRights(rights) == rights)
+  }
+
+  @Test("What entries grant does not depend on WPE, so that requesters may share caches of tables", arguments: combinations.indices)
+  func rightsWithoutWriteProtect(index: Int) {
+    let bits = Self.combinations[index].bits
+    #expect(X86FirstStage(levels: 4, writeProtect: false).rights(bits, level: 2) == X86FirstStage(levels: 4).rights(bits, level: 2))
   }
 
   @Test("With NXE, XD takes execution from everybody", arguments: combinations.indices)
   func executeDisable(index: Int) {
     let (bits, writeProtect, rights) = Self.combinations[index]
     let format = X86FirstStage(levels: 4, writeProtect: writeProtect, executeRules: .noExecute)
-    #expect(format.rights(bits | 1, level: 1) == rights)
-    #expect(format.rights(bits | 1 | Bits.executeDisable, level: 1) == rights.subtracting([.privilegedExecute, .unprivilegedExecute]))
+    #expect(format.effectiveRights(format.rights(bits | 1, level: 1)) == rights)
+    let disabled = format.effectiveRights(format.rights(bits | 1 | Bits.executeDisable, level: 1))
+    #expect(disabled == rights.subtracting([.privilegedExecute, .unprivilegedExecute]))
   }
 
   @Test("With SMEP, privileged requests execute nothing from pages that are open to user requests")
