@@ -20,7 +20,7 @@ public final class Machine {
   public var tables: TableMemory { bus.tables }
 
   private let bus: MachineBus
-  private var dataFrames: FrameAllocator
+  @exclusivity(unchecked) private var dataFrames: FrameAllocator
 
   /// Builds the machine and brings its unit up.
   ///

@@ -146,7 +146,7 @@ import Hardware
   }
 
   // Missing rights on a table have names of their own; whatever else is wrong with the second stage is reported as such.
-  @usableFromInline mutating func refuseTable(_ walk: Walk<PhysicalAddress>) {
+  @inlinable mutating func refuseTable(_ walk: Walk<PhysicalAddress>) {
     second = walk
     guard walk.status == .permission else { return refuse(walk.status, .secondForTable) }
     let isReadable = walk.rights.contains(.unprivilegedRead)

@@ -15,7 +15,7 @@ public final class TableMemory {
   @usableFromInline let displacement: UInt64
   /// Told of every block that is handed out (`isInUse`) or taken back, if anybody wants to know.
   public var didChange: ((_ block: PhysicalAddress, _ sizeLog2: UInt8, _ isInUse: Bool) -> Void)?
-  private var frames: FrameAllocator
+  @exclusivity(unchecked) private var frames: FrameAllocator
   private var guest: Guest?
 
   // Frames of another table memory that a guest sees.

@@ -90,7 +90,7 @@ import PageTables
   }
 
   /// Where the second stage's caches lead.
-  @inlinable public mutating func willWalkSecondStage(
+  @inlinable @inline(__always) public mutating func willWalkSecondStage(
     for address: GuestPhysicalAddress, level: UInt8, from root: WalkStart<PhysicalAddress>
   ) -> WalkStart<PhysicalAddress> {
     guest = address.rawValue

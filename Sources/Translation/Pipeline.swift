@@ -227,15 +227,14 @@ import PageTables
     _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
     at time: SimTime
   ) {
-    let format = format.pointee
-    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.rootLevel)
+    let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.pointee.rootLevel)
     // Second-stage upper-level entries are shared by everybody in the domain.
-    let start = walkCaches.pointee.second.deepest(format, from: top, for: address, context: UInt64(resolved.pointee.domain))
+    let start = walkCaches.pointee.second.deepest(format.pointee, from: top, for: address, context: UInt64(resolved.pointee.domain))
     var probe = TimedProbe(
       from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .second, notes: walkCaches.pointee.second.isPresent,
       at: descents)
-    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
-    note(walk, format, stage: .second)
+    let walk = Walker.walk(format.pointee, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format.pointee, stage: .second)
     noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
@@ -328,48 +327,5 @@ import PageTables
       walkCaches.pointee.fill(
         descents[index], domain: walk.pointee.entry.domain, addressSpace: walk.pointee.entry.addressSpace)
     }
-  }
-
-  // MARK: Invalidation
-
-  /// Forgets translations, and walks under way, that `matches` accepts by context tag and entry; if a range is given, those that translate
-  /// any of it.
-  public mutating func invalidateTranslations(
-    of range: ClosedRange<UInt64>? = nil, where matches: (_ context: UInt64, _ entry: IOTLBEntry) -> Bool
-  ) {
-    let removed: Int
-    if let range {
-      removed = iotlb.removeAll(translating: range, where: matches)
-    } else {
-      removed = iotlb.removeAll(where: matches)
-    }
-    let cancelled = missStatus.cancelAll { walk in
-      (range?.touches(page: walk.address.rawValue, sizeLog2: walk.entry.sizeLog2) ?? true) && matches(walk.context, walk.entry)
-    }
-    counters.invalidations += UInt64(removed + cancelled)
-  }
-
-  /// Forgets second-stage upper-level entries, and what walks under way have found of them, of the domains that `matches` accepts; if a range of
-  /// second-stage inputs is given, those that cover any of it.
-  public mutating func invalidateSecondStageTables(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
-    walkCaches.pointee.second.removeAll(covering: range) { matches($0.domain) }
-    missStatus.forget(.second, covering: range) { domain, _ in matches(domain) }
-  }
-
-  /// Forgets second-stage translations of first-stage tables, which are made of second-stage leaves, likewise.
-  public mutating func invalidateTableTranslations(of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32) -> Bool) {
-    walkCaches.pointee.tables.removeAll(translating: range, where: matches)
-    missStatus.forget(.tables, covering: range) { domain, _ in matches(domain) }
-  }
-
-  /// Forgets first-stage upper-level entries, alone and under a second stage, and what walks under way have found of them, of the domains and
-  /// address spaces that `matches` accepts; if a range of input addresses is given, those that cover any of it.
-  public mutating func invalidateFirstStageTables(
-    of range: ClosedRange<UInt64>? = nil, where matches: (_ domain: UInt32, _ addressSpace: UInt32) -> Bool
-  ) {
-    walkCaches.pointee.first.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
-    walkCaches.pointee.nested.removeAll(covering: range) { matches($0.domain, $0.addressSpace) }
-    missStatus.forget(.first, covering: range, where: matches)
-    missStatus.forget(.nested, covering: range, where: matches)
   }
 }

@@ -31,11 +31,11 @@ final class Domain {
   var deviceTLBs: [DeviceTLB] = []
 
   /// What hardware may still know although it is unmapped.
-  var pending = PendingUnmaps()
+  @exclusivity(unchecked) var pending = PendingUnmaps()
   /// Addresses to hand out, for a domain that does so.
   var addresses: IOVAAllocator
   /// Guest physical memory of nested domains' tables, of a domain that has such.
-  var guestTables: GuestTables?
+  @exclusivity(unchecked) var guestTables: GuestTables?
 
   /// Who sends requests: a requester, and the PASID under which the unit finds them.
   struct Route: Hashable {

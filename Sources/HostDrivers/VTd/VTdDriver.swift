@@ -16,9 +16,9 @@ public final class VTdDriver: HostDriver {
   /// The structures that translation starts from.
   public internal(set) var mode: TranslationTableMode = .legacy
   /// What the driver has done so far.
-  public internal(set) var activity = DriverActivity()
+  @exclusivity(unchecked) public internal(set) var activity = DriverActivity()
   /// When the oldest deferred unmap must be flushed; `never` if nothing is deferred.
-  public internal(set) var nextDue = SimTime.never
+  @exclusivity(unchecked) public internal(set) var nextDue = SimTime.never
   /// Whoever resolves page requests; its owner must keep it alive.
   public weak var pageFaultHandler: (any PageFaultHandler)?
 
@@ -32,16 +32,16 @@ public final class VTdDriver: HostDriver {
   var queue: DescriptorQueue?
   var secondStageFormat = VTdSecondStage(levels: 4)
   // Addresses of requests have at most so many bits.
-  var addressWidth: UInt8 = 48
+  @exclusivity(unchecked) var addressWidth: UInt8 = 48
 
   var domainIDs = DomainIDAllocator(width: 4, reserved: 1)
   // Indexed by address space and by domain id.
-  var domains: [Domain?] = []
+  @exclusivity(unchecked) var domains: [Domain?] = []
   var domainsByID: [Domain?] = []
   var requesters: [RequesterID: Requester] = [:]
   var deviceServices: [RequesterID: DeviceServices] = [:]
   // Domains in whose pending unmaps something waits for a deferred flush.
-  var deferring: [Domain] = []
+  @exclusivity(unchecked) var deferring: [Domain] = []
   // Frames of removed address spaces that no recorded invalidation has covered yet.
   var retired: [PhysicalAddress] = []
   var freedTables: [PhysicalAddress] = []

@@ -217,7 +217,7 @@ public enum InterruptAddressRange {
   @inlinable public static var length: UInt64 { 0x10_0000 }
 
   /// Whether the address lies in the range.
-  @inlinable public static func contains<A: Address>(_ address: A) -> Bool { address.rawValue &- start < length }
+  @inlinable @inline(__always) public static func contains<A: Address>(_ address: A) -> Bool { address.rawValue &- start < length }
 
   /// Whether the naturally aligned block of 2^`sizeLog2` bytes at `base` shares an address with the range.
   @inlinable @inline(__always) public static func overlaps<A: Address>(_ base: A, sizeLog2: UInt8) -> Bool {
