@@ -49,7 +49,7 @@ import Translation
     #expect(try #require(engine.staleUses).isEmpty)
   }
 
-  @Test("Without the recorded invalidations, every access that is misled is found, and each lacks an invalidation", arguments: Capture.allCases)
+  @Test("Without the recorded invalidations, every access that is misled is found, as one that lacks them", arguments: Capture.allCases)
   func forgetful(capture: Capture) throws {
     var trace = try reader(capture)
     let checked = try engine(capture, "driver.invalidation: strict", .recorded, isChecked: true, trace.header)

@@ -1,9 +1,10 @@
 import Hardware
 import HostDrivers
-import Replay
 import Testing
-import VTd
 import VTdArchitecture
+
+@testable import Replay
+@testable import VTd
 
 @Suite("Domain ids that are shared") struct DomainSharingTests {
   private func place(ofContext device: RequesterID, _ bus: CarelessBus) throws -> PhysicalAddress {
@@ -62,5 +63,74 @@ import VTdArchitecture
       try driver.removeAddressSpace(other)
     }
     #expect(bus.check.findings.isEmpty)
+  }
+
+  /// Two PASID entries, as changes of one of first and second stage, and the rule that they break.
+  struct Pair: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var rule: DomainConflict.Rule?
+    var stages = PASIDTranslationType.nested
+    var isSamePASID = true
+    var first: @Sendable (inout PASIDTableEntry) -> Void = { _ in }
+    var second: @Sendable (inout PASIDTableEntry) -> Void = { _ in }
+  }
+
+  static let pairs = [
+    Pair(testDescription: "the same", rule: nil),
+    Pair(testDescription: "two second-stage tables", rule: .domainOfOneTable, second: { $0.secondStageTable = PhysicalAddress(0x7000) }),
+    Pair(testDescription: "two second-stage widths", rule: .domainOfOneTable, second: { $0.width = 3 }),
+    Pair(
+      testDescription: "two second-stage tables in two domains", rule: nil,
+      second: {
+        $0.secondStageTable = PhysicalAddress(0x7000)
+        $0.domain = DomainID(6)
+      }),
+    Pair(
+      testDescription: "with a second stage and without", rule: .domainOfOneKind, isSamePASID: false,
+      second: { $0.stagesCode = PASIDTranslationType.firstStage.rawValue }),
+    Pair(
+      testDescription: "pass-through beside tables", rule: .domainOfOneKind, stages: .secondStage, isSamePASID: false,
+      second: { $0.stagesCode = PASIDTranslationType.passThrough.rawValue }),
+    Pair(
+      testDescription: "one PASID, two first-stage tables", rule: .pasidOfOneTable,
+      second: { $0.firstStageTable = GuestPhysicalAddress(0x8000) }),
+    Pair(
+      testDescription: "two PASIDs, two first-stage tables", rule: nil, isSamePASID: false,
+      second: { $0.firstStageTable = GuestPhysicalAddress(0x8000) }),
+    Pair(
+      testDescription: "one PASID, two types", rule: .pasidOfOneTable,
+      second: { $0.stagesCode = PASIDTranslationType.secondStage.rawValue }),
+    Pair(testDescription: "one pair of tables, two modes", rule: .tablesOfOneMode, isSamePASID: false, second: { $0.firstStageMode = 1 }),
+    Pair(
+      testDescription: "one pair of tables, with extended flags and without", rule: .tablesOfOneMode, isSamePASID: false,
+      second: { $0.extendedAccessed = true }),
+    Pair(
+      testDescription: "one second-stage table, with flags and without", rule: .flagsOfOneTable, isSamePASID: false,
+      second: {
+        $0.domain = DomainID(6)
+        $0.secondStageAccessedDirty = true
+      }),
+  ]
+
+  @Test("Two PASID entries are held against each rule, whichever comes first", arguments: pairs)
+  func rules(pair: Pair) throws {
+    func entry(_ device: RequesterID, _ pasid: UInt32, _ change: (inout PASIDTableEntry) -> Void) throws -> DomainSharing.Entry {
+      var entry = PASIDTableEntry(stages: pair.stages, domain: DomainID(5))
+      entry.width = 2
+      entry.secondStageTable = PhysicalAddress(0x3000)
+      entry.firstStageTable = GuestPhysicalAddress(0x4000)
+      change(&entry)
+      var path = StructurePath()
+      path.pasidEntry = entry.words
+      return try #require(DomainSharing.Entry(path, of: device, PASID(pasid)))
+    }
+    let first = try entry(Script.device, 1, pair.first)
+    let second = try entry(Script.other, pair.isSamePASID ? 1 : 2, pair.second)
+    for (one, other) in [(first, second), (second, first)] {
+      var sharing = DomainSharing()
+      #expect(sharing.meet(one).isEmpty)
+      #expect(sharing.meet(other).map(\.rule) == [pair.rule].compactMap { $0 })
+      #expect(sharing.meet(other).isEmpty)
+    }
   }
 }
