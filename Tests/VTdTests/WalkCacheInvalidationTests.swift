@@ -76,14 +76,14 @@ import VTdArchitecture
     Command("IOTLB, global", iotlb(.global), .all, .all, .all, .all),
     Command("IOTLB, domain", iotlb(.domain(domain)), .all, .all, .all, .all),
     Command("IOTLB, another domain", iotlb(.domain(otherDomain)), .none, .none, .none, .none),
-    // First-stage entries go whatever the range; of the second stage only what is in it.
-    Command("IOTLB, the guest page", iotlb(.pages(domain, guest, leafOnly: false)), .all, .read(12), .all, .none),
-    Command("IOTLB, the guest page, leaf only", iotlb(.pages(domain, guest, leafOnly: true)), .all, .none, .all, .none),
-    Command("IOTLB, elsewhere", iotlb(.pages(domain, elsewhere, leafOnly: false)), .all, .none, .all, .none),
+    // First-stage entries, and all that is known of a guest's tables, go whatever the range; of the second stage only what is in it.
+    Command("IOTLB, the guest page", iotlb(.pages(domain, guest, leafOnly: false)), .all, .read(12), .all, .all),
+    Command("IOTLB, the guest page, leaf only", iotlb(.pages(domain, guest, leafOnly: true)), .all, .none, .all, .all),
+    Command("IOTLB, elsewhere", iotlb(.pages(domain, elsewhere, leafOnly: false)), .all, .none, .all, .all),
     Command("IOTLB, the guest page of another domain", iotlb(.pages(otherDomain, guest, leafOnly: false)), .none, .none, .none, .none),
     Command(
       "IOTLB, a first-stage table, leaf only", { .iotlb(IOTLBInvalidation(.pages(domain, PageRange($0), leafOnly: true))) }, .all, .none,
-      .all, .read(12)),
+      .all, .all),
     Command("PASID IOTLB, PASID", addressSpace(.pasid(domain, pasid)), .all, .none, .all, .none),
     Command("PASID IOTLB, another PASID", addressSpace(.pasid(domain, otherPASID)), .none, .none, .none, .none),
     Command("PASID IOTLB, PASID in another domain", addressSpace(.pasid(otherDomain, pasid)), .none, .none, .none, .none),
