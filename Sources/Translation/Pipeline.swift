@@ -270,7 +270,10 @@ import PageTables
       from: time + walkCaches.pointee.latency, through: port, caches: walkCaches, domain: resolved.pointee.domain, second: second,
       for: address, below: known?.entry, at: descents)
     let walk = NestedWalker.walk(first, from: start, through: stage, for: address, demand: demand, in: memory, probe: &probe)
-    found.pointee.failure = walk.failure(firstRootLevel: first.rootLevel, secondRootLevel: stage.format.rootLevel)
+    found.pointee.failure =
+      walk.status == .translated
+      ? WalkFailure(status: .translated, stage: .first, isTopEntry: false, rights: walk.rights)
+      : walk.failure(firstRootLevel: first.rootLevel, secondRootLevel: stage.format.rootLevel)
     note(walk.page, stage.format, sizeLog2: walk.sizeLog2, needsDirtyUpdate: walk.needsDirtyUpdate, snoop: walk.forcesSnoop)
     noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
