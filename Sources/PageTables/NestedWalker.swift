@@ -77,16 +77,19 @@ public enum NestedWalker {
     _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
     demand: WalkDemand, in memory: MemoryView, probe: inout Probe
   ) -> NestedWalk {
-    if probe.onlyCountsBothStages, let plain = plainWalk(format, from: start, through: stage, for: input, demand: demand, in: memory) {
-      probe.didRead(count: start.level &* (stage.root.level &+ 1) &+ stage.root.level)
-      return plain
-    }
-    return walkClosely(format, from: start, through: stage, for: input, demand: demand, in: memory, probe: &probe)
+    var space = GuestTableSpace(stage)
+    let first = Walker.walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
+    if first.status == .translated { return NestedWalk(first, space.second, format, stage, for: input) }
+    var walk = NestedWalk(first, space.second, endedBy: space.failingStage)
+    if space.failingStage != .first { walk.rights = space.second.rights }
+    if space.failingStage == .second { walk.rights.formIntersection(first.rights) }
+    return walk
   }
 
-  // What most nested walks are, with neither function calls nor more registers than there are: plain entries only, and small pages. Where
-  // anything asks for a closer look nothing has been touched yet.
-  @inlinable @inline(__always) static func plainWalk<First: PageTableFormat, Second: PageTableFormat, Input: Address>(
+  /// What most nested walks are, with neither function calls nor more registers than there are: from the root, plain entries only, small pages.
+  ///
+  /// - Returns: `nil` if anything asks for a closer look; nothing has been touched then, and the walk is to be made by `walk`.
+  @inlinable @inline(__always) public static func plainWalk<First: PageTableFormat, Second: PageTableFormat, Input: Address>(
     _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
     demand: WalkDemand, in memory: MemoryView
   ) -> NestedWalk? {
@@ -96,14 +99,14 @@ public enum NestedWalker {
       let address = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
       let way = Walker.descend(stage.format, from: stage.root, for: address, in: memory)
       guard let host = Walker.plainWalk(stage.format, from: way, for: address, demand: tableDemand, in: memory) else { return nil }
-      let place = host.page.advanced(by: address.pageOffset(12))
-      guard let entry = memory.readFlat64(place) else { return nil }
+      guard let entry = memory.readFlat64(host.page, offset: address.pageOffset(12)) else { return nil }
       if reached.level == 1 {
         guard demand.dirty != .setIfWritable, format.isPlainLeaf(entry, dirty: demand.dirty == .set) else { return nil }
         let page: GuestPhysicalAddress = format.pageBase(entry, level: 1)
         let output = page.advanced(by: input.pageOffset(12))
         let rights = reached.rights.intersection(format.rights(entry, level: 1))
         guard demand.isMet(by: rights), output.rawValue <= stage.lastAddress else { return nil }
+        let place = host.page.advanced(by: address.pageOffset(12))
         let first = Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
         let way = Walker.descend(stage.format, from: stage.root, for: output, in: memory)
         guard let second = Walker.plainWalk(stage.format, from: way, for: output, demand: demand, in: memory) else { return nil }
@@ -117,17 +120,8 @@ public enum NestedWalker {
     }
   }
 
-  @inlinable @inline(never)
-  static func walkClosely<First: PageTableFormat, Second: PageTableFormat, Input: Address, Probe: WalkProbe & ~Copyable>(
-    _ format: First, from start: WalkStart<GuestPhysicalAddress>, through stage: NestedStage<Second>, for input: Input,
-    demand: WalkDemand, in memory: MemoryView, probe: inout Probe
-  ) -> NestedWalk {
-    var space = GuestTableSpace(stage)
-    let first = Walker.walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
-    if first.status == .translated { return NestedWalk(first, space.second, format, stage, for: input) }
-    var walk = NestedWalk(first, space.second, endedBy: space.failingStage)
-    if space.failingStage != .first { walk.rights = space.second.rights }
-    if space.failingStage == .second { walk.rights.formIntersection(first.rights) }
-    return walk
+  /// The reads of a walk from the root that finds small pages.
+  @inlinable public static func reads(of firstLevels: UInt8, over secondLevels: UInt8) -> UInt8 {
+    firstLevels &* (secondLevels &+ 1) &+ secondLevels
   }
 }

@@ -14,8 +14,6 @@ public protocol WalkProbe: ~Copyable {
 
   /// Whether it is enough to be told how many entries were read on the way through plain tables, afterwards and all at once.
   var onlyCounts: Bool { get }
-  /// Whether this is so for both stages of a nested walk, and nothing is known of where it leads.
-  var onlyCountsBothStages: Bool { get }
   /// So many entries have been read one after the other, each leading to the next; told only to a probe that only counts.
   mutating func didRead(count: UInt8)
 
@@ -35,8 +33,6 @@ public protocol WalkProbe: ~Copyable {
 extension WalkProbe where Self: ~Copyable {
   /// Every read is told.
   @inlinable public var onlyCounts: Bool { false }
-  /// Every read is told.
-  @inlinable public var onlyCountsBothStages: Bool { false }
   /// Does nothing.
   @inlinable public mutating func didRead(count: UInt8) {}
   /// Knows nothing.
@@ -55,8 +51,6 @@ extension WalkProbe where Self: ~Copyable {
   @inlinable public init() {}
   /// Nothing need be told one by one.
   @inlinable public var onlyCounts: Bool { true }
-  /// Nothing need be told one by one.
-  @inlinable public var onlyCountsBothStages: Bool { true }
   /// Does nothing.
   @inlinable public mutating func willRead(_ address: PhysicalAddress, level: UInt8) {}
   /// Does nothing.

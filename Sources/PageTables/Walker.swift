@@ -35,8 +35,8 @@ public enum Walker {
   ) -> WalkStart<PhysicalAddress> {
     var reached = start
     while reached.level > 1 {
-      let place = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
-      guard let entry = memory.readFlat64(place), format.isPlainTable(entry) else { break }
+      let offset = format.entryOffset(input, level: reached.level)
+      guard let entry = memory.readFlat64(reached.table, offset: offset), format.isPlainTable(entry) else { break }
       reached.rights.formIntersection(format.rights(entry, level: reached.level))
       reached.table = format.nextTable(entry, level: reached.level)
       reached.level &-= 1
@@ -48,14 +48,14 @@ public enum Walker {
   @inlinable @inline(__always) static func plainWalk<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
   ) -> Walk<PhysicalAddress>? {
-    let place = start.table.advanced(by: format.entryOffset(input, level: 1))
-    guard start.level == 1, let entry = memory.readFlat64(place), format.isPlainLeaf(entry, dirty: demand.dirty != .leave) else {
+    let offset = format.entryOffset(input, level: 1)
+    guard start.level == 1, let entry = memory.readFlat64(start.table, offset: offset), format.isPlainLeaf(entry, dirty: demand.dirty != .leave) else {
       return nil
     }
     let page: PhysicalAddress = format.pageBase(entry, level: 1)
     let rights = start.rights.intersection(format.rights(entry, level: 1))
     guard demand.isMet(by: rights), !format.forbids(page) else { return nil }
-    return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
+    return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: start.table.advanced(by: offset), page: page, isLeaf: true)
   }
 
   /// Walks tables that lie in a space of their own.

@@ -55,9 +55,6 @@ import PageTables
   /// Nobody wants to know what walks of the second stage come to.
   @inlinable public var onlyCounts: Bool { !caches.pointee.second.isPresent }
 
-  /// There is no cache of anything that the walk comes to.
-  @inlinable public var onlyCountsBothStages: Bool { !caches.pointee.knowsNestedWalks }
-
   /// Takes the time of reads that wait for one another.
   @inlinable @inline(__always) public mutating func didRead(count: UInt8) {
     time = port.pointee.read(count: count, at: time)

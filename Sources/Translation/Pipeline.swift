@@ -258,6 +258,27 @@ import PageTables
     _ first: UnsafePointer<First>, _ second: UnsafePointer<Second>, _ resolved: UnsafePointer<TranslationContext>,
     for address: IOVirtualAddress, demand: WalkDemand, at time: SimTime
   ) {
+    if !walkCaches.pointee.knowsNestedWalks {
+      let stage = NestedStage(
+        second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,
+        keepsFlags: resolved.pointee.secondStageKeepsFlags, rules: resolved.pointee.nestedRules)
+      let start = WalkStart(table: resolved.pointee.firstStageRoot, level: first.pointee.rootLevel)
+      if let walk = NestedWalker.plainWalk(first.pointee, from: start, through: stage, for: address, demand: demand, in: memory) {
+        found.pointee.failure = WalkFailure(status: .translated, stage: .first, isTopEntry: false, rights: walk.rights)
+        note(walk.page, second.pointee, sizeLog2: walk.sizeLog2, needsDirtyUpdate: walk.needsDirtyUpdate, snoop: walk.forcesSnoop)
+        let reads = NestedWalker.reads(of: start.level, over: stage.root.level)
+        noteEnd(
+          at: port.pointee.read(count: reads, at: time + walkCaches.pointee.latency), reads: UInt16(reads), learned: 0)
+        return
+      }
+    }
+    walkNestedClosely(first, second, resolved, for: address, demand: demand, at: time)
+  }
+
+  @inlinable @inline(never) mutating func walkNestedClosely<First: PageTableFormat, Second: PageTableFormat>(
+    _ first: UnsafePointer<First>, _ second: UnsafePointer<Second>, _ resolved: UnsafePointer<TranslationContext>,
+    for address: IOVirtualAddress, demand: WalkDemand, at time: SimTime
+  ) {
     let first = first.pointee
     let stage = NestedStage(
       second.pointee, root: resolved.pointee.secondStageRoot, addressWidth: resolved.pointee.guestAddressWidth,

@@ -40,10 +40,14 @@
   }
 
   /// The 64-bit word at `address`, a multiple of 8, if it lies in the first flat region; `nil` says nothing about the word.
-  @inlinable @inline(__always) public func readFlat64(_ address: PhysicalAddress) -> UInt64? {
-    let offset = address.rawValue &- flatStart
-    guard offset <= flatLast else { return nil }
-    return UInt64(littleEndian: flatBase.load(fromByteOffset: Int(truncatingIfNeeded: offset), as: UInt64.self))
+  ///
+  /// Address and offset come apart because in a walk the address comes last, from the entry before: all that can be added up without it is.
+  @inlinable @inline(__always) public func readFlat64(_ address: PhysicalAddress, offset: UInt64) -> UInt64? {
+    guard address.rawValue &+ offset &- flatStart <= flatLast else { return nil }
+    let start = UInt(bitPattern: flatBase) &- UInt(truncatingIfNeeded: flatStart) &+ UInt(truncatingIfNeeded: offset)
+    // Within the region, so that the sum is a place in it and not zero.
+    let place = UnsafeRawPointer(bitPattern: start &+ UInt(truncatingIfNeeded: address.rawValue)).unsafelyUnwrapped
+    return UInt64(littleEndian: place.load(as: UInt64.self))
   }
 
   /// The 32-bit word at `address`, which is taken down to a multiple of 4; `nil` if the read aborts.
