@@ -97,8 +97,7 @@ public enum NestedWalker {
     var reached = start
     while true {
       let address = reached.table.advanced(by: format.entryOffset(input, level: reached.level))
-      let way = Walker.descend(stage.format, from: stage.root, for: address, in: memory)
-      guard let host = Walker.plainWalk(stage.format, from: way, for: address, demand: tableDemand, in: memory) else { return nil }
+      guard let host = Walker.plainWalk(stage.format, from: stage.root, for: address, demand: tableDemand, in: memory) else { return nil }
       guard let entry = memory.readFlat64(host.page, offset: address.pageOffset(12)) else { return nil }
       if reached.level == 1 {
         guard demand.dirty != .setIfWritable, format.isPlainLeaf(entry, dirty: demand.dirty == .set) else { return nil }
@@ -108,8 +107,7 @@ public enum NestedWalker {
         guard demand.isMet(by: rights), output.rawValue <= stage.lastAddress else { return nil }
         let place = host.page.advanced(by: address.pageOffset(12))
         let first = Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: place, page: page, isLeaf: true)
-        let way = Walker.descend(stage.format, from: stage.root, for: output, in: memory)
-        guard let second = Walker.plainWalk(stage.format, from: way, for: output, demand: demand, in: memory) else { return nil }
+        guard let second = Walker.plainWalk(stage.format, from: stage.root, for: output, demand: demand, in: memory) else { return nil }
         return NestedWalk(first, second, format, stage, for: input)
       }
       let next: GuestPhysicalAddress = format.nextTable(entry, level: reached.level)

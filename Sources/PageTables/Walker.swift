@@ -12,7 +12,7 @@ public enum Walker {
   ) -> Walk<PhysicalAddress> {
     if !probe.onlyCounts { return walkClosely(format, from: start, for: input, demand: demand, in: memory, probe: &probe) }
     let reached = descend(format, from: start, for: input, in: memory)
-    if let walk = plainWalk(format, from: reached, for: input, demand: demand, in: memory) {
+    if let walk = plainLeaf(format, from: reached, for: input, demand: demand, in: memory) {
       probe.didRead(count: start.level)
       return walk
     }
@@ -29,7 +29,16 @@ public enum Walker {
     return walk(format, from: start, for: input, demand: demand, through: &space, in: memory, probe: &probe)
   }
 
-  // What most walks are, with neither function calls nor more registers than there are. First down through plain tables, as far as they lead.
+  /// What most walks are, with neither function calls nor more registers than there are: plain entries only, small pages.
+  ///
+  /// - Returns: `nil` if anything asks for a closer look; nothing has been touched then, and the walk is to be made by `walk`.
+  @inlinable @inline(__always) public static func plainWalk<Format: PageTableFormat, Input: Address>(
+    _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
+  ) -> Walk<PhysicalAddress>? {
+    plainLeaf(format, from: descend(format, from: start, for: input, in: memory), for: input, demand: demand, in: memory)
+  }
+
+  // First down through plain tables, as far as they lead.
   @inlinable @inline(__always) static func descend<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, in memory: MemoryView
   ) -> WalkStart<PhysicalAddress> {
@@ -45,7 +54,7 @@ public enum Walker {
   }
 
   // Then the leaf, if there is nothing special about it either.
-  @inlinable @inline(__always) static func plainWalk<Format: PageTableFormat, Input: Address>(
+  @inlinable @inline(__always) static func plainLeaf<Format: PageTableFormat, Input: Address>(
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
   ) -> Walk<PhysicalAddress>? {
     let offset = format.entryOffset(input, level: 1)

@@ -228,29 +228,44 @@ import PageTables
     at time: SimTime
   ) {
     let top = WalkStart(table: resolved.pointee.secondStageRoot, level: format.pointee.rootLevel)
+    if !walkCaches.pointee.second.isPresent, walkPlainly(format, from: top, .second, for: address, demand: demand, at: time) { return }
     // Second-stage upper-level entries are shared by everybody in the domain.
     let start = walkCaches.pointee.second.deepest(format.pointee, from: top, for: address, context: UInt64(resolved.pointee.domain))
-    var probe = TimedProbe(
-      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .second, notes: walkCaches.pointee.second.isPresent,
-      at: descents)
-    let walk = Walker.walk(format.pointee, from: start, for: address, demand: demand, in: memory, probe: &probe)
-    note(walk, format.pointee, stage: .second)
-    noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
+    walkClosely(format, from: start, .second, notes: walkCaches.pointee.second.isPresent, for: address, demand: demand, at: time)
   }
 
   @inlinable @inline(never) mutating func walkFirstStage<Format: PageTableFormat>(
     _ format: UnsafePointer<Format>, _ resolved: UnsafePointer<TranslationContext>, for address: IOVirtualAddress, demand: WalkDemand,
     at time: SimTime
   ) {
-    let format = format.pointee
-    let top = WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.rootLevel)
+    let top = WalkStart(table: PhysicalAddress(resolved.pointee.firstStageRoot.rawValue), level: format.pointee.rootLevel)
+    if !walkCaches.pointee.first.isPresent, walkPlainly(format, from: top, .first, for: address, demand: demand, at: time) { return }
     let tag = WalkCaches.tag(domain: resolved.pointee.domain, addressSpace: resolved.pointee.addressSpace)
-    let start = walkCaches.pointee.first.deepest(format, from: top, for: address, context: tag)
+    let start = walkCaches.pointee.first.deepest(format.pointee, from: top, for: address, context: tag)
+    walkClosely(format, from: start, .first, notes: walkCaches.pointee.first.isPresent, for: address, demand: demand, at: time)
+  }
+
+  // Without caches to ask or to fill, most walks can be made before anything is set up for the others.
+  @inlinable @inline(__always) mutating func walkPlainly<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, from start: WalkStart<PhysicalAddress>, _ stage: FailingStage, for address: IOVirtualAddress,
+    demand: WalkDemand, at time: SimTime
+  ) -> Bool {
+    guard let walk = Walker.plainWalk(format.pointee, from: start, for: address, demand: demand, in: memory) else { return false }
+    note(walk, format.pointee, stage: stage)
+    noteEnd(
+      at: port.pointee.read(count: start.level, at: time + walkCaches.pointee.latency), reads: UInt16(start.level), learned: 0)
+    return true
+  }
+
+  @inlinable @inline(never) mutating func walkClosely<Format: PageTableFormat>(
+    _ format: UnsafePointer<Format>, from start: WalkStart<PhysicalAddress>, _ stage: FailingStage, notes: Bool,
+    for address: IOVirtualAddress, demand: WalkDemand, at time: SimTime
+  ) {
     var probe = TimedProbe(
-      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, .first, notes: walkCaches.pointee.first.isPresent,
+      from: time + walkCaches.pointee.latency, through: port, for: address.rawValue, stage == .first ? .first : .second, notes: notes,
       at: descents)
-    let walk = Walker.walk(format, from: start, for: address, demand: demand, in: memory, probe: &probe)
-    note(walk, format, stage: .first)
+    let walk = Walker.walk(format.pointee, from: start, for: address, demand: demand, in: memory, probe: &probe)
+    note(walk, format.pointee, stage: stage)
     noteEnd(at: probe.time, reads: probe.reads, learned: probe.descents.count)
   }
 
