@@ -15,9 +15,9 @@ import PageTables
   }
   /// The walks made.
   public var walks: UInt64 = 0
+  @usableFromInline var counters = CacheCounters()
   /// The table entries read by walks.
   public var walkReads: UInt64 = 0
-  @usableFromInline var counters = CacheCounters()
   @usableFromInline var iotlb: IOTLB
   @usableFromInline var missStatus = MissStatus()
   @usableFromInline var walkers: ServerPool
@@ -352,7 +352,9 @@ import PageTables
 
   /// Lets every walk that is done by `time` fill the caches.
   @inlinable @inline(never) public mutating func finishWalks(until time: SimTime) {
-    while missStatus.nextDone <= time, missStatus.count > 0 {
+    // Where none is under way the next one is never done.
+    let time = min(time, SimTime(picoseconds: .max - 1))
+    while missStatus.nextDone <= time {
       guard let walk = missStatus.finishNext() else { continue }
       iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
       counters.fills &+= 1

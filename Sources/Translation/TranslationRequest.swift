@@ -46,6 +46,9 @@ import Hardware
     /// A requester and PASID in one word: bits 31:0 the requester, bits 63:32 0 without a PASID, else the PASID and 1.
     @inlinable public init(word: UInt64) { self.word = word }
 
+    /// 0 without a PASID, else the PASID and 1.
+    @inlinable public var pasidField: UInt64 { word &>> 32 }
+
     /// A requester, and the PASID that its request carries, if any.
     @inlinable public init(_ requester: RequesterID, _ pasid: PASID?) {
       word = UInt64(requester.rawValue) | (pasid.map { UInt64($0.rawValue &+ 1) } ?? 0) &<< 32

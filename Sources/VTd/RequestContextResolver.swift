@@ -139,7 +139,7 @@ struct RequestContextResolver: ContextResolver, ~Copyable {
 
   // What a context allows depends on the kind of request, so that one kind is not served from what another was allowed.
   @inline(__always) private func tag(_ request: TranslationRequest, ofRequester: Bool = false) -> UInt64 {
-    let pasid = ofRequester ? 0 : request.pasid.map { UInt64($0.rawValue) << 16 | 1 << 36 } ?? 0
+    let pasid = ofRequester ? 0 : request.sender.pasidField &<< 16
     return UInt64(request.requester.rawValue & 0xFFFF) | pasid | request.checks &<< 37
   }
 

@@ -39,6 +39,8 @@
   @usableFromInline var replacement: Replacement
   @usableFromInline var index: HashIndex
   @usableFromInline let hashed: Bool
+  // Up to eight ways in a power of two of sets, which most caches have: found and filled by the shortest way.
+  @usableFromInline let isNarrow: Bool
   @usableFromInline let storage: OwnedStorage
   // Where `lookupAgain` found something last; -1 once anything has been removed.
   @usableFromInline var lastSlot = -1
@@ -56,6 +58,8 @@
     setMask = sets & (sets - 1) == 0 ? sets - 1 : -1
     hashed = usable.entries == nil || ways > 64
     fingerprintWords = hashed ? 0 : (ways + 7) / 8
+    let small = ways > 0 ? ways <= 8 : false
+    isNarrow = small ? sets & (sets - 1) == 0 : false
     let storage = OwnedStorage()
     fingerprints = storage.array(sets * fingerprintWords, of: 0)
     entries = storage.array(uninitialized: usable.entries ?? 64)
@@ -73,6 +77,16 @@
 
   /// The slot of the entry with the given tag and context, noted as used; `nil` if there is none.
   @inlinable @inline(__always) public mutating func lookup(tag: UInt64, context: UInt64) -> Int? {
+    if isNarrow {
+      let set = Int(truncatingIfNeeded: tag) & setMask
+      guard let way = searchNarrow(set: set, tag: tag, context: context) else { return nil }
+      replacement.used(set: set, way: way)
+      return set &* ways &+ way
+    }
+    return lookupOtherwise(tag: tag, context: context)
+  }
+
+  @inlinable @inline(never) mutating func lookupOtherwise(tag: UInt64, context: UInt64) -> Int? {
     if hashed { return lookupHashed(tag: tag, context: context) }
     guard ways != 0 else { return nil }
     let set = setNumber(tag)
@@ -145,7 +159,11 @@
   }
 
   @inlinable @inline(__always) mutating func search(set: Int, tag: UInt64, context: UInt64) -> Int? {
-    if fingerprintWords != 1 { return searchWide(set: set, tag: tag, context: context) }
+    fingerprintWords == 1
+      ? searchNarrow(set: set, tag: tag, context: context) : searchWide(set: set, tag: tag, context: context)
+  }
+
+  @inlinable @inline(__always) mutating func searchNarrow(set: Int, tag: UInt64, context: UInt64) -> Int? {
     var matches = Self.matches(fingerprints[set], Self.fingerprint(tag, context))
     while matches != 0 {
       let way = matches.trailingZeroBitCount &>> 3
@@ -183,16 +201,15 @@
 
   /// Enters a copy of a value that lies in memory.
   @inlinable @inline(__always) public mutating func insert(tag: UInt64, context: UInt64, copying value: UnsafePointer<Value>) {
-    guard isPresent else { return }
-    if hashed { return insertHashed(Entry(tag: tag, context: context, value: value.pointee)) }
+    if !isNarrow { return insert(tag: tag, context: context, value: value.pointee) }
     entries[takeWay(tag: tag, context: context)].value = value.pointee
   }
 
   /// The slot for an entry, its tag and context written and everything but its value noted.
   @inlinable @inline(__always) mutating func takeWay(tag: UInt64, context: UInt64) -> Int {
-    if fingerprintWords != 1 { return takeWayWide(tag: tag, context: context) }
+    if !isNarrow { return takeWayWide(tag: tag, context: context) }
     // All ways in one word: what is sought, what is free and what is written are found in it at once.
-    let set = setNumber(tag)
+    let set = Int(truncatingIfNeeded: tag) & setMask
     let fingerprint = Self.fingerprint(tag, context)
     var word = fingerprints[set]
     var way = -1

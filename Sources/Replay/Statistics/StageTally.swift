@@ -5,8 +5,9 @@ import Translation
 struct StageTally {
   /// Requests that spent any time in the stage.
   var count: UInt64 = 0
-  var sum: UInt64 = 0
+  // Between the two that each request adds to: side by side they would be added as one vector, which takes twice the instructions.
   var maximum: UInt64 = 0
+  var sum: UInt64 = 0
 
   @inline(__always) mutating func record(_ time: SimTime) {
     count &+= 1
