@@ -66,7 +66,7 @@ import PageTables
     _ request: TranslationRequest, at now: SimTime, resolver: inout Resolver, into response: inout TranslationResponse
   ) {
     let start = ingress.reserve(at: now)
-    if missStatus.nextDone <= start { finishWalks(until: start) }
+    while missStatus.nextDone <= start, missStatus.count > 0 { finishWalk() }
     response.reset()
     response.latency.queueing = start - now
     response.completion = start
@@ -351,15 +351,18 @@ import PageTables
   // MARK: Fills
 
   /// Lets every walk that is done by `time` fill the caches.
-  @inlinable @inline(never) public mutating func finishWalks(until time: SimTime) {
+  @inlinable public mutating func finishWalks(until time: SimTime) {
     // Where none is under way the next one is never done.
     let time = min(time, SimTime(picoseconds: .max - 1))
-    while missStatus.nextDone <= time {
-      guard let walk = missStatus.finishNext() else { continue }
-      iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
-      counters.fills &+= 1
-      if walk.pointee.descentCount > 0 { fillTables(walk) }
-    }
+    while missStatus.nextDone <= time { finishWalk() }
+  }
+
+  // One at a time, because there is seldom more than one at once.
+  @inlinable @inline(never) mutating func finishWalk() {
+    guard let walk = missStatus.finishNext() else { return }
+    iotlb.insert(walk.pointee.address, context: walk.pointee.context, MissStatus.entry(of: walk))
+    counters.fills &+= 1
+    if walk.pointee.descentCount > 0 { fillTables(walk) }
   }
 
   @usableFromInline mutating func fillTables(_ walk: UnsafePointer<MissStatus.Walk>) {

@@ -15,7 +15,6 @@ extension Replacement {
   /// The way of a full set that was used after no other.
   @inlinable @inline(__always) mutating func leastUsedAfter(set: Int) -> Int {
     // Columns of ways that don't exist are never cleared, so they must not count; the lowest empty row is that of a way that does exist.
-    let columns = 0x0101_0101_0101_0101 &* (UInt64.max &>> UInt64(truncatingIfNeeded: 64 &- ways))
     let rows = stamps[set] & columns
     let empty = (rows &- 0x0101_0101_0101_0101) & ~rows & 0x8080_8080_8080_8080
     return Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: empty.trailingZeroBitCount) &>> 3)

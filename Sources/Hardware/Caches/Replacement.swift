@@ -21,6 +21,8 @@
   /// The inner nodes of each set's tree (pseudo-LRU), one bit each, from bit 1.
   @usableFromInline let trees: UnsafeMutablePointer<UInt64>
   @usableFromInline let treeWords: Int
+  /// The columns of the matrices that stand for ways that exist (LRU among few).
+  @usableFromInline let columns: UInt64
   /// Counts uses and fills.
   @usableFromInline var tick: UInt64 = 0
   @usableFromInline var generator: SplitMix64
@@ -42,6 +44,7 @@
     stamps = storage.array(sets * ways, of: 0)
     treeWords = kind == .treePseudoLRU ? (ways + 63) / 64 : 0
     trees = storage.array(sets * treeWords, of: 0)
+    columns = 0x0101_0101_0101_0101 &* (UInt64.max &>> UInt64(truncatingIfNeeded: 64 &- ways))
   }
 
   /// Notes that a lookup hit `way` of `set`.

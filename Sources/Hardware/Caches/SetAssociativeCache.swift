@@ -229,9 +229,14 @@
       if way < ways {
         adjustCount(by: 1)
       } else {
-        way = makeRoom(set: set)
-        word = fingerprints[set]
-        if valid == 0 { adjustCount(by: 1) }
+        if replacement.kind == .flushWhenFull {
+          way = flush()
+          word = 0
+          adjustCount(by: 1)
+        } else {
+          noteEvictions(1)
+          way = replacement.victim(set: set)
+        }
       }
     }
     let shift = UInt64(truncatingIfNeeded: way &* 8)
