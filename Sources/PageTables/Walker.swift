@@ -58,13 +58,14 @@ public enum Walker {
     _ format: Format, from start: WalkStart<PhysicalAddress>, for input: Input, demand: WalkDemand, in memory: MemoryView
   ) -> Walk<PhysicalAddress>? {
     let offset = format.entryOffset(input, level: 1)
-    guard start.level == 1, let entry = memory.readFlat64(start.table, offset: offset), format.isPlainLeaf(entry, dirty: demand.dirty != .leave) else {
-      return nil
-    }
+    guard start.level == 1, let entry = memory.readFlat64(start.table, offset: offset),
+      format.isPlainLeaf(entry, dirty: demand.dirty != .leave)
+    else { return nil }
     let page: PhysicalAddress = format.pageBase(entry, level: 1)
     let rights = start.rights.intersection(format.rights(entry, level: 1))
     guard demand.isMet(by: rights), !format.forbids(page) else { return nil }
-    return Walk(.translated, level: 1, rights: rights, entry: entry, entryAddress: start.table.advanced(by: offset), page: page, isLeaf: true)
+    return Walk(
+      .translated, level: 1, rights: rights, entry: entry, entryAddress: start.table.advanced(by: offset), page: page, isLeaf: true)
   }
 
   /// Walks tables that lie in a space of their own.

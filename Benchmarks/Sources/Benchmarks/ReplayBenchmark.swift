@@ -10,9 +10,12 @@ struct ReplayBenchmark: Benchmark {
   /// The pages that the trace accesses at random.
   let pages: UInt64
   let trace: GeneratedTrace
+  /// How the trace's tables are made: the value of `translation.stages`.
+  let stages: String
   private var peakMemory: UInt64 = 0
 
-  init(name: String, summary: String, ratioLimit: Double, _ trace: GeneratedTrace) {
+  init(name: String, summary: String, ratioLimit: Double, stages: String = "second", _ trace: GeneratedTrace) {
+    self.stages = stages
     self.name = name
     self.summary = summary
     self.ratioLimit = ratioLimit
@@ -24,13 +27,15 @@ struct ReplayBenchmark: Benchmark {
   private var report: String { trace.path + ".json" }
 
   mutating func run() throws -> UInt64? {
-    let usage = try trace.iommusim.run(["replay", trace.path, "--preset", "yardstick", "--format", "json", "--output", report])
+    let usage = try trace.iommusim.run([
+      "replay", trace.path, "--preset", "yardstick", "--set", "translation.stages=\(stages)", "--format", "json", "--output", report,
+    ])
     peakMemory = max(peakMemory, usage.peakMemory)
     return nil
   }
 
   func runYardstick() -> UInt64? {
-    _ = yardstick_translate(operations, pages)
+    _ = stages == "nested" ? yardstick_translate_nested(operations, pages) : yardstick_translate(operations, pages)
     return nil
   }
 

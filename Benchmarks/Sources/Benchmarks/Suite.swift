@@ -5,7 +5,9 @@ import Foundation
 struct Suite {
   /// The names, first the whole, then its parts. Replays come first because a new process counts the memory of the one that started it
   /// as its own.
-  static let names = ["replay-hit", "replay-miss", "decode", "lookup", "walk", "walk-first", "walk-nested", "miss"]
+  static let names = [
+    "replay-hit", "replay-miss", "replay-first", "replay-nested", "decode", "lookup", "walk", "walk-first", "walk-nested", "miss",
+  ]
 
   let records: UInt64
   let operations: UInt64
@@ -34,6 +36,12 @@ struct Suite {
     case "replay-miss":
       return ReplayBenchmark(
         name: name, summary: "a record of a replay whose \(many) pages miss the IOTLB", ratioLimit: 4, try trace(pages: many))
+    case "replay-first":
+      return ReplayBenchmark(
+        name: name, summary: "the same through first-stage tables", ratioLimit: 4, stages: "first", try trace(pages: many))
+    case "replay-nested":
+      return ReplayBenchmark(
+        name: name, summary: "the same through both stages, 24 reads a walk", ratioLimit: 4, stages: "nested", try trace(pages: many))
     case "decode": return DecodeBenchmark(operations: records, path: try trace(pages: many).path)
     case "lookup":
       return TranslationBenchmark(

@@ -22,6 +22,9 @@ bool yardstick_prepare(void);
 /// a walk of 4 levels and a fill. Begins with an empty cache.
 uint64_t yardstick_translate(uint64_t count, uint64_t pages);
 
+/// The same with a walk of 4 levels of first-stage tables over 4 of second-stage ones, 24 entries.
+uint64_t yardstick_translate_nested(uint64_t count, uint64_t pages);
+
 /// Walks the 4 levels for `count` random pages as VT-d second-stage tables, with all checks of that format.
 uint64_t yardstick_walk(uint64_t count);
 
