@@ -35,8 +35,8 @@ static inline void fill(uint64_t page, uint64_t context, uint64_t out) {
 }
 
 // 0 if nothing is mapped there.
-static inline uint64_t walk(uint64_t root, uint64_t address) {
-  uint64_t table = root;
+static inline uint64_t walk(uint64_t address) {
+  uint64_t table = tables_root;
   for (int shift = 39; shift >= 12; shift -= 9) {
     uint64_t entry = *(uint64_t *)(tables_memory + table + tables_entry_offset(address, shift));
     if (!(entry & 3)) return 0;
@@ -46,18 +46,28 @@ static inline uint64_t walk(uint64_t root, uint64_t address) {
 }
 
 // The same through first-stage tables whose every entry, and whose page, a second stage translates.
+static inline uint64_t walk_second(uint64_t address) {
+  uint64_t table = tables_identity_root;
+  for (int shift = 39; shift >= 12; shift -= 9) {
+    uint64_t entry = *(uint64_t *)(tables_memory + table + tables_entry_offset(address, shift));
+    if (!(entry & 3)) return 0;
+    table = entry & ~4095ull & 0xfffffffffffffull;
+  }
+  return table | (address & 4095);
+}
+
 static inline uint64_t walk_nested(uint64_t address) {
   uint64_t table = tables_first_root;
   for (int shift = 39; shift >= 12; shift -= 9) {
-    uint64_t place = walk(tables_identity_root, table + tables_entry_offset(address, shift));
+    uint64_t place = walk_second(table + tables_entry_offset(address, shift));
     uint64_t entry = *(uint64_t *)(tables_memory + place);
     if (!(entry & 1)) return 0;
     table = entry & ~4095ull & 0xfffffffffffffull;
   }
-  return walk(tables_identity_root, table | (address & 4095));
+  return walk_second(table | (address & 4095));
 }
 
-static inline uint64_t translate(uint64_t count, uint64_t pages, bool nested) {
+uint64_t yardstick_translate(uint64_t count, uint64_t pages) {
   uint64_t generator = yardstick_seed, sum = 0;
   memset(cache, 0, sizeof cache);
   for (uint64_t index = 0; index < count; index++) {
@@ -67,7 +77,7 @@ static inline uint64_t translate(uint64_t count, uint64_t pages, bool nested) {
       sum += entry->out;
       continue;
     }
-    uint64_t out = nested ? walk_nested(page << 12) : walk(tables_root, page << 12);
+    uint64_t out = walk(page << 12);
     if (!out) return 0;
     fill(page, 7, out);
     sum += out;
@@ -75,6 +85,20 @@ static inline uint64_t translate(uint64_t count, uint64_t pages, bool nested) {
   return sum;
 }
 
-uint64_t yardstick_translate(uint64_t count, uint64_t pages) { return translate(count, pages, false); }
-
-uint64_t yardstick_translate_nested(uint64_t count, uint64_t pages) { return translate(count, pages, true); }
+uint64_t yardstick_translate_nested(uint64_t count, uint64_t pages) {
+  uint64_t generator = yardstick_seed, sum = 0;
+  memset(cache, 0, sizeof cache);
+  for (uint64_t index = 0; index < count; index++) {
+    uint64_t page = next_random(&generator) & (pages - 1);
+    struct entry *entry = lookup(page, 7);
+    if (entry) {
+      sum += entry->out;
+      continue;
+    }
+    uint64_t out = walk_nested(page << 12);
+    if (!out) return 0;
+    fill(page, 7, out);
+    sum += out;
+  }
+  return sum;
+}
