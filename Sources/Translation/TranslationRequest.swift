@@ -46,6 +46,10 @@ import Hardware
     /// A requester and PASID in one word: bits 31:0 the requester, bits 63:32 0 without a PASID, else the PASID and 1.
     @inlinable public init(word: UInt64) { self.word = word }
 
+    /// The requester.
+    @inlinable public var requester: RequesterID { RequesterID(UInt32(truncatingIfNeeded: word)) }
+    /// The PASID, if there is one.
+    @inlinable public var pasid: PASID? { pasidField == 0 ? nil : PASID(UInt32(truncatingIfNeeded: pasidField &- 1)) }
     /// 0 without a PASID, else the PASID and 1.
     @inlinable public var pasidField: UInt64 { word &>> 32 }
 

@@ -83,7 +83,7 @@ import Testing
   @Test("Without requests and time, rates are 0")
   func empty() throws {
     let result = try SampleResult.make {
-      $0.figures.requests = ReplayStatistics().figures
+      $0.figures.requests = ReplayStatistics.nothing
       $0.figures.duration = .zero
       $0.hostNanoseconds = 0
     }

@@ -63,7 +63,7 @@ import Translation
   func parts() throws {
     let text = TextReport.text(
       try SampleResult.make {
-        $0.figures.requests = ReplayStatistics().figures
+        $0.figures.requests = ReplayStatistics.nothing
         $0.figures.deviceRequests = DeviceRequestFigures()
         $0.trace.damage = "x: block 1: truncated"
       })

@@ -11,10 +11,12 @@ extension VTdDriver {
     guard levels == 4 || levels == 5 && capabilities.firstStage5Level else {
       throw .unsupported("first-stage tables of \(levels) levels (CAP.FS5LP)")
     }
-    return X86FirstStage(
+    var format = X86FirstStage(
       levels: levels,
       features: X86FirstStage.Features(hostAddressWidth: UInt8(identity.hostAddressWidth), pages1G: capabilities.firstStage1G),
       extendedAccessed: usesExtendedAccessed, writeProtect: true, coherent: identity.extended.scalableModePageWalkCoherency)
+    format.buildsMarkedEntries = configuration.marksFirstStage
+    return format
   }
 
   /// How the unit shall read tables of that format.

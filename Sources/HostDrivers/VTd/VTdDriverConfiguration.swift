@@ -24,6 +24,9 @@ public struct VTdDriverConfiguration: Hashable, Sendable {
   public var supervisorRequests = false
   /// Extended-accessed flags are kept in first-stage tables that the driver builds, where the unit can.
   public var extendedAccessed = false
+  /// First-stage entries that the driver builds have their accessed and dirty flags set from the start, as Linux sets them for DMA mappings:
+  /// nobody asks for them, and hardware is spared the updates.
+  public var marksFirstStage = true
   /// Second-stage accessed and dirty flags are kept, where the unit can.
   public var accessedDirty = false
   /// The host address width in bits, from the ACPI DMAR table.

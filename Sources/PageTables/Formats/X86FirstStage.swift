@@ -82,6 +82,8 @@ import Hardware
   public let marksRefusingLeaves: Bool
   /// Whether leaves that are built let user requests in.
   public var buildsUserPages = true
+  /// Whether built entries have their accessed flags set, and leaves that may be written D as well, so that hardware never has to.
+  public var buildsMarkedEntries = false
 
   @usableFromInline let writeProtect: Bool
   @usableFromInline let protectsUserPages: Bool
@@ -223,13 +225,14 @@ import Hardware
 
   /// A non-leaf entry with P, R/W and U/S set.
   @inlinable public func tableEntry<Table: Address>(_ table: Table, level: UInt8) -> UInt64 {
-    table.rawValue & EntryBits.address | EntryBits.present | EntryBits.write | EntryBits.user
+    table.rawValue & EntryBits.address | EntryBits.present | EntryBits.write | EntryBits.user | (buildsMarkedEntries ? accessedFlags : 0)
   }
 
   /// A present leaf, with PS where the level needs it; a first stage cannot withhold reading.
   @inlinable public func leafEntry<Output: Address>(_ output: Output, level: UInt8, permissions: Permissions) -> UInt64 {
-    output.rawValue & EntryBits.address | EntryBits.present | (permissions.contains(.write) ? EntryBits.write : 0)
-      | (buildsUserPages ? EntryBits.user : 0) | (level > 1 ? EntryBits.pageSize : 0)
+    let flags = accessedFlags | (permissions.contains(.write) ? EntryBits.dirty : 0)
+    return output.rawValue & EntryBits.address | EntryBits.present | (permissions.contains(.write) ? EntryBits.write : 0)
+      | (buildsMarkedEntries ? flags : 0) | (buildsUserPages ? EntryBits.user : 0) | (level > 1 ? EntryBits.pageSize : 0)
       | (permissions.contains(.execute) ? 0 : executeDisable)
   }
 

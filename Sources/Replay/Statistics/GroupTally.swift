@@ -30,8 +30,8 @@ struct GroupTally: ~Copyable {
     keys = storage.array(16, of: 0)
   }
 
-  /// Counts a request of the group `key`.
-  @inline(__always) mutating func record(_ key: UInt32, _ latency: SimTime) {
+  /// Counts requests of the group `key`.
+  mutating func record(_ key: UInt32, _ latency: SimTime, count: UInt64 = 1) {
     let group: UnsafeMutablePointer<UInt64>
     if let lastFigures, lastKey == key {
       group = lastFigures
@@ -40,9 +40,9 @@ struct GroupTally: ~Copyable {
       lastKey = key
       lastFigures = group
     }
-    group[0] &+= latency.picoseconds
+    group[0] &+= latency.picoseconds &* count
     if latency.picoseconds > group[1] { group[1] = latency.picoseconds }
-    group[2 &+ Self.bucket(latency.picoseconds)] &+= 1
+    group[2 &+ Self.bucket(latency.picoseconds)] &+= count
   }
 
   /// The bucket of a latency: 0 below 2^10 ps, then one for each power of two, the last without limit.

@@ -28,13 +28,13 @@ struct LatencyTally: ~Copyable {
 
   deinit { slots.deallocate() }
 
-  /// Counts one latency.
-  mutating func record(_ latency: SimTime) {
+  /// Counts a latency that so many requests had.
+  mutating func record(_ latency: SimTime, count: UInt64 = 1) {
     let slot = slots + Self.home(latency.picoseconds)
     if slot.pointee.picoseconds == latency.picoseconds, slot.pointee.count != 0 {
-      slot.pointee.count &+= 1
+      slot.pointee.count &+= count
     } else {
-      recordElsewhere(latency.picoseconds)
+      recordElsewhere(latency.picoseconds, count)
     }
   }
 
@@ -42,16 +42,16 @@ struct LatencyTally: ~Copyable {
     Int(truncatingIfNeeded: (picoseconds &* 0x9E37_79B9_7F4A_7C15) &>> (64 &- slotsLog2))
   }
 
-  mutating func recordElsewhere(_ picoseconds: UInt64) {
+  mutating func recordElsewhere(_ picoseconds: UInt64, _ count: UInt64) {
     let home = Self.home(picoseconds)
     for place in home...home + Self.reach {
       let slot = slots + place % Self.slotCount
       if slot.pointee.count == 0 { slot.pointee.picoseconds = picoseconds }
       guard slot.pointee.picoseconds == picoseconds else { continue }
-      slot.pointee.count += 1
+      slot.pointee.count += count
       return
     }
-    others.record(min(picoseconds, 1 << 62))
+    others.record(min(picoseconds, 1 << 62), count: count)
   }
 
   mutating func reset() {

@@ -14,6 +14,8 @@ public struct ReplayStatistics: ~Copyable {
   var latencies = LatencyTally()
   var stages = BreakdownTally()
   var requesters = GroupTally()
+  // The requests last recorded, of one sender and with one latency, as many as there were in a row: most are like those before them.
+  private(set) var run = LatencyRun()
   var pasids = GroupTally()
 
   private static let faultCount = Int(UInt16.max) + 1
@@ -45,10 +47,22 @@ public struct ReplayStatistics: ~Copyable {
       faults[Int(earlierFault)] &+= 1
       earlierFault = 0
     }
-    let latency = stages.record(response)
-    latencies.record(latency)
-    requesters.record(request.requester.rawValue, latency)
-    if let pasid = request.pasid { pasids.record(pasid.rawValue, latency) }
+    if run.goesOn(with: request.sender, response) { run.length &+= 1 } else { startRun(of: request.sender, response) }
+  }
+
+  @inline(never) mutating func startRun(of sender: TranslationRequest.Sender, _ response: UnsafePointer<TranslationResponse>) {
+    endRun()
+    run = LatencyRun(sender: sender, latency: response.pointee.latency, length: 1)
+  }
+
+  /// Counts the requests of the run that has gone on until now.
+  private mutating func endRun() {
+    guard run.length > 0 else { return }
+    let latency = stages.record(run.latency, count: run.length)
+    latencies.record(latency, count: run.length)
+    requesters.record(run.sender.requester.rawValue, latency, count: run.length)
+    if let pasid = run.sender.pasid { pasids.record(pasid.rawValue, latency, count: run.length) }
+    run.length = 0
   }
 
   /// Counts a request that is not in a replay's own loop.
@@ -62,14 +76,28 @@ public struct ReplayStatistics: ~Copyable {
     faults.update(repeating: 0, count: Self.faultCount)
     bytes = 0
     earlierFault = 0
+    run = LatencyRun()
     latencies.reset()
     stages = BreakdownTally()
     requesters.reset()
     pasids.reset()
   }
 
+  /// The figures of no requests at all.
+  public static var nothing: RequestFigures {
+    var statistics = ReplayStatistics()
+    return statistics.figures
+  }
+
   /// What was counted since the start or the last reset.
   public var figures: RequestFigures {
+    mutating get {
+      endRun()
+      return settledFigures
+    }
+  }
+
+  private var settledFigures: RequestFigures {
     let faulted = (0..<Self.faultCount).filter { faults[$0] > 0 }.map {
       RequestFigures.FaultCount(code: UInt16($0), count: faults[$0])
     }

@@ -5,13 +5,13 @@ import Translation
 struct StageTally {
   /// Requests that spent any time in the stage.
   var count: UInt64 = 0
-  // Between the two that each request adds to: side by side they would be added as one vector, which takes twice the instructions.
-  var maximum: UInt64 = 0
   var sum: UInt64 = 0
+  var maximum: UInt64 = 0
 
-  @inline(__always) mutating func record(_ time: SimTime) {
-    count &+= 1
-    sum &+= time.picoseconds
+  mutating func record(_ time: SimTime, count: UInt64) {
+    guard time != .zero else { return }
+    self.count &+= count
+    sum &+= time.picoseconds &* count
     if time.picoseconds > maximum { maximum = time.picoseconds }
   }
 }
@@ -27,37 +27,15 @@ struct BreakdownTally {
 
   init() {}
 
-  /// Counts the parts of a latency, and returns their sum.
-  ///
-  /// Stages are asked one by one: most are empty for most requests, and reading all at once would wait for the words just written by whoever
-  /// filled them in, because processors don't forward several narrow stores to a wide load.
-  @inline(__always) mutating func record(_ response: UnsafePointer<TranslationResponse>) -> SimTime {
-    var total = SimTime.zero
-    if response.pointee.latency.queueing != .zero {
-      queueing.record(response.pointee.latency.queueing)
-      total += response.pointee.latency.queueing
-    }
-    if response.pointee.latency.iotlb != .zero {
-      iotlb.record(response.pointee.latency.iotlb)
-      total += response.pointee.latency.iotlb
-    }
-    if response.pointee.latency.configuration != .zero {
-      configuration.record(response.pointee.latency.configuration)
-      total += response.pointee.latency.configuration
-    }
-    if response.pointee.latency.merge != .zero {
-      merge.record(response.pointee.latency.merge)
-      total += response.pointee.latency.merge
-    }
-    if response.pointee.latency.walkerWait != .zero {
-      walkerWait.record(response.pointee.latency.walkerWait)
-      total += response.pointee.latency.walkerWait
-    }
-    if response.pointee.latency.memory != .zero {
-      memory.record(response.pointee.latency.memory)
-      total += response.pointee.latency.memory
-    }
-    return total
+  /// Counts the parts of a latency that so many requests had, and returns their sum.
+  mutating func record(_ latency: LatencyBreakdown, count: UInt64) -> SimTime {
+    queueing.record(latency.queueing, count: count)
+    iotlb.record(latency.iotlb, count: count)
+    configuration.record(latency.configuration, count: count)
+    merge.record(latency.merge, count: count)
+    walkerWait.record(latency.walkerWait, count: count)
+    memory.record(latency.memory, count: count)
+    return latency.total
   }
 
   subscript(stage: LatencyStage) -> StageTally {

@@ -179,6 +179,12 @@ import Testing
     format.buildsUserPages = false
     #expect(format.leafEntry(PhysicalAddress(0x4000_0000), level: level, permissions: .readWrite) == leaf & ~Bits.user)
     #expect(format.tableEntry(GuestPhysicalAddress(0x5000), level: level + 1) == 0x5007)
+    var marked = X86FirstStage(levels: 4, extendedAccessed: true)
+    marked.buildsMarkedEntries = true
+    let flags = Bits.accessed | Bits.extendedAccessed
+    #expect(marked.tableEntry(GuestPhysicalAddress(0x5000), level: level + 1) == 0x5007 | flags)
+    #expect(marked.leafEntry(PhysicalAddress(0x4000_0000), level: level, permissions: .readWrite) == leaf | flags | Bits.dirty)
+    #expect(marked.leafEntry(PhysicalAddress(0x4000_0000), level: level, permissions: .read) == leaf & ~Bits.write | flags)
     let strict = X86FirstStage(levels: 4, executeRules: .noExecute)
     #expect(strict.leafEntry(PhysicalAddress(0x4000_0000), level: level, permissions: .readWrite) == leaf | Bits.executeDisable)
     #expect(strict.leafEntry(PhysicalAddress(0x4000_0000), level: level, permissions: [.read, .write, .execute]) == leaf)

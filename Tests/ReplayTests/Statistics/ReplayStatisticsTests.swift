@@ -89,7 +89,7 @@ import Translation
         isLastPiece: number % 4 != 0)
     }
     statistics.reset()
-    #expect(statistics.figures == ReplayStatistics().figures)
+    #expect(statistics.figures == ReplayStatistics.nothing)
     // The same requester as the last one before the reset.
     statistics.record(Self.request(.read, by: 49), Self.response(.hit, iotlb: 1), isLastPiece: true)
     #expect(statistics.figures.total == 1)
