@@ -25,7 +25,7 @@ extension SetAssociativeCache {
   }
 
   /// Shows every entry, without noting a use.
-  public mutating func forEach(_ body: (_ tag: UInt64, _ context: UInt64, _ value: Value) -> Void) {
+  @inlinable public mutating func forEach(_ body: (_ tag: UInt64, _ context: UInt64, _ value: Value) -> Void) {
     _ = removeAll { tag, context, value in
       body(tag, context, value)
       return false
